@@ -37,7 +37,9 @@ impl fmt::Display for Tid {
 
 /// A text that should have been a tid and is not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a transaction id: expected `t` and up to 16 hexadecimal digits, as in `t652a7c1f9d3e0`")]
+#[error(
+    "`{0}` is not a transaction id: expected `t` and up to 16 hexadecimal digits, as in `t652a7c1f9d3e0`"
+)]
 pub struct ParseTidError(String);
 
 impl FromStr for Tid {
