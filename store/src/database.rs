@@ -465,8 +465,7 @@ impl Database {
     /// # Errors
     /// When the store cannot be read.
     pub fn attribute(&self, object: &Object, name: &str) -> Result<Option<Value>, StoreError> {
-        let found = bough_core::snapshot::attribute(&self.snapshot(), object, name);
-        found.map_err(|error| StoreError::Missing { what: error.to_string() })
+        Ok(bough_core::snapshot::attribute(&self.snapshot(), object, name)?)
     }
 
     /// How the database stands.

@@ -49,6 +49,9 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// A read seam said no.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The index names something that the log does not have.
     #[error("{what} is missing: run `check`, which says what is damaged")]
     Missing {

@@ -169,6 +169,11 @@ pub(crate) fn all_items() -> ([u8; 1], [u8; 1]) {
     ([ITEMS], [ITEMS + 1])
 }
 
+/// The range of all references.
+pub(crate) fn all_references() -> ([u8; 1], [u8; 1]) {
+    ([REFERENCES], [REFERENCES + 1])
+}
+
 /// What the keys of all references to an object begin with.
 pub(crate) fn references_to(target: Oid) -> Box<[u8]> {
     key(&[&[REFERENCES], &target.to_bytes()])

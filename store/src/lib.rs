@@ -23,10 +23,13 @@ mod replay;
 mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod undo;
 mod weave;
 
 #[cfg(test)]
 mod database_tests;
+#[cfg(test)]
+mod undo_tests;
 
 pub use commit::CommitError;
 pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock, UuidSource};
@@ -38,4 +41,5 @@ pub use keys::LineId;
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
 pub use replay::{Progress, ProgressSink};
 pub use snapshot::{BlobFile, Body, Snapshot};
+pub use undo::{Blocker, BlockerReason, CellDelta, PREVIEW_MAX, UndoChoices, UndoError, UndoPlan, UrlDelta};
 pub use weave::{Conflict, ConflictReason};
