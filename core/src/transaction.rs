@@ -662,4 +662,6 @@ impl Snapshot for Transaction {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -14,9 +14,12 @@ pub(super) fn types() -> Arc<TypeRegistry> {
     Arc::new(types)
 }
 
+/// A moment in 2026.
+const NOW_MICROS: u64 = 1_795_000_000_000_000;
+
 pub(super) fn begin(tree: &MemoryTree, ids: &Arc<CountingIds>) -> Transaction {
     let ids = Arc::clone(ids) as Arc<dyn IdSource>;
-    Transaction::new(Arc::new(tree.clone()), types(), ids, 1_000 + tree.tid().as_micros())
+    Transaction::new(Arc::new(tree.clone()), types(), ids, NOW_MICROS + tree.tid().as_micros())
 }
 
 fn seeded(text: &str) -> (MemoryTree, Transaction) {
@@ -579,7 +582,7 @@ fn a_call_is_whole_or_absent_wherever_reading_fails() {
             });
             let ids = Arc::new(CountingIds::after(0xfff));
             let base: SharedSnapshot = Arc::clone(&tree) as SharedSnapshot;
-            let mut transaction = Transaction::new(base, types(), ids, 1_000);
+            let mut transaction = Transaction::new(base, types(), ids, NOW_MICROS);
             let before = show(&transaction).unwrap();
             tree.left.store(reads, Ordering::Relaxed);
             let outcome = perform(&mut transaction, call);
