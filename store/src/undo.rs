@@ -260,6 +260,7 @@ fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices)
         if matches!(engine.commit_record(snapshot.line(), tid)?.kind, Kind::Create) {
             return Err(UndoError::Creation(tid));
         }
+        engine.check_undoable(tid)?;
         engine.heads_of(snapshot.line(), tid, &mut |head| {
             for entry in head.entries {
                 let EntryDisk::Kept { facts, .. } = entry else {
