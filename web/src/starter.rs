@@ -1,0 +1,1 @@
+//! The starter site: what a new data folder begins with.
