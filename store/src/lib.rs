@@ -1,8 +1,41 @@
 //! Bough's store: the commit log is the database, an index over it finds things.
 //!
-//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), then the
-//! modules that give them meaning.
+//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format` and `keys`
+//! (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
+//! `weave` and `commit` (writing), `history` and `undo`. `database` is the face.
+//!
+//! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
 
+mod blob;
+mod cache;
+mod commit;
+mod database;
 pub mod disk;
+mod draft;
+mod engine;
+mod format;
+mod history;
 pub mod index;
+mod keys;
 pub mod log;
+mod note;
+mod replay;
+mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod weave;
+
+#[cfg(test)]
+mod database_tests;
+
+pub use commit::CommitError;
+pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock, UuidSource};
+pub use draft::{BlobError, Draft};
+pub use engine::StoreError;
+pub use format::FormatError;
+pub use history::{HistoryError, ObjectDelta};
+pub use keys::LineId;
+pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
+pub use replay::{Progress, ProgressSink};
+pub use snapshot::{BlobFile, Body, Snapshot};
+pub use weave::{Conflict, ConflictReason};

@@ -1,0 +1,373 @@
+//! The committer: change sets become commits, many with one sync.
+//!
+//! Writers put what they have into a queue. One of them leads: it takes all that wait, weaves each over the head,
+//! appends the frames, syncs once, tells the index and the cache, shows the new head and answers all. Then it hands
+//! the lead to one who came meanwhile. So a lone writer pays for no other thread, and many share each sync.
+//!
+//! # Invariants
+//! - One leader at a time: tids are issued, frames appended and heads shown in one order.
+//! - Nobody is answered before the sync that covers his frames; no reader sees a tid before it.
+//! - After a failed append or sync the head stays where it was, and the log refuses what comes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bough_core::Tid;
+use bough_core::transaction::ChangeSet;
+use parking_lot::{Condvar, Mutex};
+
+use crate::draft::{BlobError, Stage};
+use crate::engine::{Engine, StoreError};
+use crate::format::FormatError;
+use crate::format::body::{EntryDisk, Head, HeadAt};
+use crate::index::{Entry, IndexError};
+use crate::keys::{self, LineId};
+use crate::log::{AppendError, Log, LogError};
+use crate::note::Note;
+use crate::weave::{Conflict, Overlay, Woven};
+
+/// How many change sets are woven and appended before one sync: bounds how long the first waits for the last.
+const BATCH_MAX: usize = 1_000;
+/// How many bytes of frames go into one append.
+const BATCH_BYTES_MAX: usize = 48 << 20;
+
+/// Why a change set did not become a commit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Others changed meanwhile what this changes, and no merge could settle it. Nothing was written; done again over
+    /// the new head, it may fit.
+    #[error("cannot commit: {} thing(s) changed after {base}", .conflicts.len())]
+    Conflict {
+        /// What the maker was looking at.
+        base: Tid,
+        /// Everything that stands against it.
+        conflicts: Vec<Conflict>,
+    },
+    /// Nothing was written.
+    #[error("cannot commit")]
+    Refused(#[source] Arc<AppendError>),
+    /// The disk failed while it was written: whether it survives a crash is unknown. Writes stop until a reopen.
+    #[error("the commit may not be durable")]
+    Uncertain(#[source] Arc<LogError>),
+    /// The index fell behind and cannot be written. Nothing was written.
+    #[error("cannot commit: the index cannot be written")]
+    Index(#[source] Arc<IndexError>),
+    /// What it brings could not be put aside. Nothing was written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The files it brings could not be made durable. Nothing was written.
+    #[error("cannot make the files of the commit durable")]
+    Files(#[source] std::io::Error),
+    /// The store could not be read. Nothing was written.
+    #[error("cannot commit")]
+    Store(#[source] Arc<StoreError>),
+}
+
+impl CommitError {
+    /// Whether the same work, done again over the new head, may succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+}
+
+/// What waits to be committed.
+struct Request {
+    line: LineId,
+    changes: ChangeSet,
+    stage: Stage,
+    note: Note,
+}
+
+enum State {
+    Waiting,
+    /// It is this writer's turn to lead.
+    Leads,
+    Done(Result<Option<Tid>, CommitError>),
+}
+
+struct Pending {
+    /// Taken by the leader; none for one who only wants to lead.
+    request: Mutex<Option<Request>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Pending {
+    fn new(request: Option<Request>) -> Arc<Self> {
+        Arc::new(Self {
+            request: Mutex::new(request),
+            state: Mutex::new(State::Waiting),
+            changed: Condvar::new(),
+        })
+    }
+
+    fn set(&self, state: State) {
+        *self.state.lock() = state;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the answer, or, with none, for the lead.
+    fn wait(&self) -> Option<Result<Option<Tid>, CommitError>> {
+        let mut state = self.state.lock();
+        loop {
+            match std::mem::replace(&mut *state, State::Waiting) {
+                State::Done(result) => return Some(result),
+                State::Leads => return None,
+                State::Waiting => self.changed.wait(&mut state),
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Arc<Pending>>,
+    is_led: bool,
+}
+
+/// Makes commits, one batch at a time.
+#[derive(Default)]
+pub(crate) struct Committer {
+    queue: Mutex<Queue>,
+}
+
+/// The right to commit, held by one at a time; dropped, it goes to the next.
+pub(crate) struct Lead<'a> {
+    committer: &'a Committer,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.committer.queue.lock();
+        match queue.waiting.first() {
+            Some(next) => next.set(State::Leads),
+            None => queue.is_led = false,
+        }
+    }
+}
+
+impl Committer {
+    /// Commits a change set, together with what others have ready.
+    pub(crate) fn commit(
+        &self,
+        engine: &Engine,
+        line: LineId,
+        changes: ChangeSet,
+        mut stage: Stage,
+        note: Note,
+    ) -> Result<Option<Tid>, CommitError> {
+        stage.keep_files().map_err(CommitError::Files)?;
+        engine.index.wait_for_room().map_err(|error| CommitError::Index(Arc::new(error)))?;
+        let own = Pending::new(Some(Request { line, changes, stage, note }));
+        let lead = match self.queue_up(&own) {
+            Ok(lead) => lead,
+            Err(result) => return result,
+        };
+        let batch = self.take(None);
+        let mut result = Ok(None);
+        let mut requests: Vec<(&Arc<Pending>, Request)> = Vec::with_capacity(batch.len());
+        for pending in &batch {
+            if let Some(request) = pending.request.lock().take() {
+                requests.push((pending, request));
+            }
+        }
+        for (pending, outcome) in commit_batch(engine, requests) {
+            if Arc::ptr_eq(pending, &own) {
+                result = outcome;
+            } else {
+                pending.set(State::Done(outcome));
+            }
+        }
+        drop(lead);
+        result
+    }
+
+    /// Waits until nobody commits and nobody else can: for what must be planned over the very head.
+    pub(crate) fn lead(&self) -> Lead<'_> {
+        let own = Pending::new(None);
+        match self.queue_up(&own) {
+            Ok(lead) => {
+                self.take(Some(&own));
+                lead
+            }
+            Err(_) => unreachable!("BUG: a writer without a request was answered"),
+        }
+    }
+
+    fn queue_up(&self, own: &Arc<Pending>) -> Result<Lead<'_>, Result<Option<Tid>, CommitError>> {
+        let mut queue = self.queue.lock();
+        queue.waiting.push(Arc::clone(own));
+        if queue.is_led {
+            drop(queue);
+            if let Some(result) = own.wait() {
+                return Err(result);
+            }
+        } else {
+            queue.is_led = true;
+        }
+        Ok(Lead { committer: self })
+    }
+
+    /// Takes what waits out of the queue: only `own`, or all with a request, up to a batch.
+    fn take(&self, own: Option<&Arc<Pending>>) -> Vec<Arc<Pending>> {
+        let mut queue = self.queue.lock();
+        let mut taken = Vec::new();
+        queue.waiting.retain(|pending| {
+            let takes = match own {
+                Some(own) => Arc::ptr_eq(own, pending),
+                None => taken.len() < BATCH_MAX && pending.request.lock().is_some(),
+            };
+            if takes {
+                taken.push(Arc::clone(pending));
+            }
+            !takes
+        });
+        taken
+    }
+}
+
+type Outcome = Result<Option<Tid>, CommitError>;
+
+/// Weaves, appends, syncs and shows a batch; one outcome for each request, in their order.
+fn commit_batch<'a>(
+    engine: &Engine,
+    requests: Vec<(&'a Arc<Pending>, Request)>,
+) -> Vec<(&'a Arc<Pending>, Outcome)> {
+    let mut outcomes = Vec::with_capacity(requests.len());
+    let mut rest = requests.into_iter().peekable();
+    while rest.peek().is_some() {
+        let mut overlay = Overlay::new(engine, LineId::TRUNK);
+        let mut last = engine.log.last_tid();
+        let mut bytes = 0;
+        let mut woven: Vec<(usize, Woven, Stage)> = Vec::new();
+        while bytes < BATCH_BYTES_MAX
+            && let Some((pending, request)) = rest.next()
+        {
+            assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
+            let (tid, now) = next_tid(engine, last);
+            let items = request.stage.waiting();
+            let outcome = match overlay.weave(&request.changes, items, &request.note, tid, now) {
+                Ok(Ok(Some(commit))) => {
+                    bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
+                    last = tid;
+                    woven.push((outcomes.len(), commit, request.stage));
+                    Ok(Some(tid))
+                }
+                Ok(Ok(None)) => Ok(None),
+                Ok(Err(conflicts)) => Err(CommitError::Conflict { base: request.changes.base, conflicts }),
+                Err(error) => Err(CommitError::Store(Arc::new(error))),
+            };
+            outcomes.push((pending, outcome));
+        }
+        let (mut places, mut commits, mut stages) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, commit, stage) in woven {
+            places.push(place);
+            commits.push(commit);
+            stages.push(stage);
+        }
+        if let Err(failure) = append_and_show(engine, commits, &mut stages) {
+            for at in places {
+                outcomes[at].1 = Err(failure.to_error());
+            }
+        }
+    }
+    outcomes
+}
+
+/// The next tid and the time that it is made at.
+pub(crate) fn next_tid(engine: &Engine, last: Tid) -> (Tid, u64) {
+    let now = engine.clock.now_micros();
+    (Tid::from_micros(now.max(last.as_micros() + 1)), now)
+}
+
+/// Why a batch failed, in a form that every writer of it can be given.
+#[derive(Clone, Debug)]
+pub(crate) enum BatchFailure {
+    Refused(Arc<AppendError>),
+    Uncertain(Arc<LogError>),
+    Index(Arc<IndexError>),
+    Store(Arc<StoreError>),
+}
+
+impl BatchFailure {
+    pub(crate) fn to_error(&self) -> CommitError {
+        match self {
+            Self::Refused(error) => CommitError::Refused(Arc::clone(error)),
+            Self::Uncertain(error) => CommitError::Uncertain(Arc::clone(error)),
+            Self::Index(error) => CommitError::Index(Arc::clone(error)),
+            Self::Store(error) => CommitError::Store(Arc::clone(error)),
+        }
+    }
+}
+
+/// Appends commits, makes them durable and shows them to readers. Only the leader may. `stages` hold what they brought.
+pub(crate) fn append_and_show(
+    engine: &Engine,
+    commits: Vec<Woven>,
+    stages: &mut [Stage],
+) -> Result<(), BatchFailure> {
+    let Some(newest) = commits.last().map(|commit| commit.tid) else { return Ok(()) };
+    let mut heads: Vec<(LineId, Tid, u32, Head)> = Vec::new();
+    let mut frames = Vec::new();
+    for commit in commits {
+        let count = commit.frames.len();
+        for (nth, (frame, head)) in commit.frames.into_iter().enumerate() {
+            // The closing frame is number 0, so that it is found without knowing how many there are.
+            let part = if nth + 1 == count { 0 } else { nth as u32 + 1 };
+            heads.push((commit.line, commit.tid, part, head));
+            frames.push(frame);
+        }
+    }
+    let log = &engine.log;
+    let appended = log.append(&frames, log.last_tid());
+    let bodies = appended.map_err(|error| BatchFailure::Refused(Arc::new(error)))?;
+    log.sync().map_err(|error| BatchFailure::Uncertain(Arc::new(error)))?;
+    let mut entries = Vec::new();
+    for (digest, location) in stages.iter().flat_map(|stage| stage.in_log()) {
+        entries.push(Entry::put(keys::item(digest), location.to_bytes()));
+    }
+    for ((line, tid, part, head), body_at) in heads.iter().zip(&bodies) {
+        let indexed = index_frame(*line, *tid, *part, head, head.location(*body_at), &mut entries);
+        indexed.map_err(|error| BatchFailure::Store(Arc::new(error.into())))?;
+    }
+    engine.index.insert(entries).map_err(|error| BatchFailure::Index(Arc::new(error)))?;
+    for (line, tid, _, head) in &heads {
+        close_cache(engine, *line, *tid, head);
+    }
+    engine.head.store(newest.as_micros(), Ordering::SeqCst);
+    stages.iter_mut().for_each(Stage::is_indexed);
+    engine.index.publish(&engine.indexed_up_to().to_bytes());
+    Ok(())
+}
+
+/// Everything that the index holds because of one frame.
+pub(crate) fn index_frame(
+    line: LineId,
+    tid: Tid,
+    part: u32,
+    head: &Head,
+    at: HeadAt,
+    into: &mut Vec<Entry>,
+) -> Result<(), FormatError> {
+    keys::item_entries(at.head, head, into);
+    for entry in &head.disk.entries {
+        keys::object_entries(line, tid, entry, at.head, into)?;
+    }
+    keys::side_entries(tid, at.head, head, into);
+    if head.meta.is_some() || !head.disk.entries.is_empty() {
+        keys::commit_entries(line, tid, part, at, head, into);
+    }
+    Ok(())
+}
+
+fn close_cache(engine: &Engine, line: LineId, tid: Tid, head: &Head) {
+    for entry in &head.disk.entries {
+        let EntryDisk::Kept { facts, .. } = entry else { continue };
+        engine.cache.close_object(line, facts.oid(), tid);
+        let Ok((before, after)) = facts.places() else { continue };
+        for place in before.iter().chain(&after) {
+            engine.cache.close_name(line, place.parent, place.name.as_str(), tid);
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! The database: the face of this crate.
+//!
+//! A [`Database`] is a cheap handle on an open data folder. It gives snapshots to read and drafts to write, commits
+//! them, and answers for the past.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bough_core::clock::{Clock, IdSource};
+use bough_core::object::{Content, Object};
+use bough_core::object_type::TypeRegistry;
+use bough_core::transaction::{ChangeSet, ObjectChange, Transaction};
+use bough_core::{CellKey, Name, Oid, Snapshot as _, Tid, Value};
+use parking_lot::Mutex;
+
+use crate::blob::Blobs;
+use crate::cache::Cache;
+use crate::commit::{CommitError, Committer};
+use crate::disk::{Disk, FolderDisk, MemoryDisk};
+use crate::draft::{Draft, Stage};
+use crate::engine::{Engine, StoreError};
+use crate::history::{HistoryError, ObjectDelta};
+use crate::index::{
+    Identity, Index, IndexError, MemoryIndex, Opened, SledIndex, SledOptions, TailOptions, TailedIndex,
+};
+use crate::keys::{KEYS_FORMAT, LineId};
+use crate::log::{self, Damage, Log, LogError, LogOptions, Position, SegmentLog};
+use crate::note::{CommitRecord, Kind, Note};
+use crate::replay::{ProgressSink, Replayed, replay};
+use crate::snapshot::Snapshot;
+
+/// How often work is done again over a new head before the conflict is shown to its maker.
+const RETRIES: usize = 3;
+const LOCK_FILE: &str = "lock";
+const INDEX_FOLDER: &str = "index";
+
+/// How a database is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The types that the objects may have.
+    pub types: Arc<TypeRegistry>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where new oids come from.
+    pub ids: Arc<dyn IdSource>,
+    /// Memory for decoded objects, names and contents, in bytes.
+    pub cache_bytes: usize,
+    /// Memory that the index engine keeps its pages in, in bytes.
+    pub index_cache_bytes: u64,
+    /// How the newest part of the index is kept in memory.
+    pub tail: TailOptions,
+    /// How the log is laid out.
+    pub log: LogOptions,
+    /// Called now and then while the index is brought up to the log.
+    pub progress: Option<ProgressSink>,
+}
+
+impl Options {
+    /// The system's clock, UUID v7 for ids, 256 MiB of cache.
+    pub fn new(types: TypeRegistry) -> Self {
+        Self {
+            types: Arc::new(types),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(UuidSource),
+            cache_bytes: 256 << 20,
+            index_cache_bytes: 64 << 20,
+            tail: TailOptions::default(),
+            log: LogOptions::default(),
+            progress: None,
+        }
+    }
+}
+
+/// The system's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_micros(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+    }
+}
+
+/// UUID v7: objects made one after the other have neighbouring oids.
+pub struct UuidSource;
+
+impl IdSource for UuidSource {
+    fn next_oid(&self) -> Oid {
+        Oid::from_u128(uuid::Uuid::now_v7().as_u128())
+    }
+}
+
+/// What opening a database found.
+#[derive(Debug, Default)]
+pub struct OpenReport {
+    /// Whether the data folder was empty and a site was made.
+    pub is_new: bool,
+    /// Whether the process before closed it properly.
+    pub was_closed: bool,
+    /// Why the index was built anew from the log, if it was.
+    pub index_rebuilt: Option<String>,
+    /// How many commits were put into the index.
+    pub commits_replayed: u64,
+    /// What of the log cannot be read.
+    pub damage: Vec<Damage>,
+    /// How far the clock stands behind the last commit, in microseconds.
+    pub clock_behind_micros: u64,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("data folder `{}` is in use by {}", .folder.display(), holder_text(.holder))]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that holds it, where that is known.
+        holder: Option<u32>,
+    },
+    /// The folder cannot be used.
+    #[error("cannot use data folder `{}`", .folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The log.
+    #[error("cannot open the log")]
+    Log(#[from] log::OpenError),
+    /// The index.
+    #[error("cannot open the index")]
+    Index(#[from] IndexError),
+    /// The index could not be brought up to the log.
+    #[error("cannot bring the index up to the log")]
+    Replay(#[from] StoreError),
+    /// A new site could not be made.
+    #[error("cannot make a new site")]
+    Create(#[from] CommitError),
+}
+
+fn holder_text(holder: &Option<u32>) -> String {
+    holder.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+}
+
+/// How a database stands.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The newest commit.
+    pub head: Tid,
+    /// The earliest state that is kept.
+    pub horizon: Tid,
+    /// Bytes of the log.
+    pub log_bytes: u64,
+    /// Memory in use by the cache, in bytes.
+    pub cache_bytes: u64,
+    /// Entries of the index that are still in memory only.
+    pub tail_entries: u64,
+    /// Memory that they take, in bytes.
+    pub tail_bytes: u64,
+    /// Entries moved to the index engine since the database was opened.
+    pub index_entries_moved: u64,
+    /// Snapshots that are open.
+    pub open_snapshots: usize,
+    /// Why nothing can be written, if so.
+    pub failure: Option<String>,
+}
+
+/// An open database; clones are handles on the same.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) committer: Committer,
+    /// Held as long as the database is open.
+    lock: Mutex<Option<File>>,
+}
+
+impl Database {
+    /// Opens the database in `folder`, making both where they are not there. One process at a time.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be read.
+    pub fn open(folder: &Path, options: Options) -> Result<(Self, OpenReport), OpenError> {
+        let unusable = |source| OpenError::Folder { folder: folder.to_owned(), source };
+        let disk: Arc<dyn Disk> = Arc::new(FolderDisk::open(folder).map_err(unusable)?);
+        let lock = take_lock(folder)?;
+        let index_folder = folder.join(INDEX_FOLDER);
+        let cache_bytes = options.index_cache_bytes;
+        let mut open_index = |log: &SegmentLog| -> Result<(Arc<dyn Index>, Option<String>), IndexError> {
+            let identity = Identity { store: log.store(), format: KEYS_FORMAT };
+            Ok(match SledIndex::open(&index_folder, SledOptions { identity, cache_bytes })? {
+                Opened::Rebuilt { index, reason, .. } => (Arc::new(index), Some(reason.to_string())),
+                opened => (Arc::new(opened.into_index()), None),
+            })
+        };
+        let (database, report) = Self::assemble(
+            disk,
+            &mut open_index,
+            &mut || SledIndex::set_aside(&index_folder).map(|_| ()),
+            options,
+        )?;
+        *database.inner.lock.lock() = Some(lock);
+        Ok((database, report))
+    }
+
+    /// A database in memory, which is gone with its last handle.
+    ///
+    /// # Errors
+    /// When its first commit cannot be made.
+    pub fn in_memory(options: Options) -> Result<Self, OpenError> {
+        Self::on_disk(Arc::new(MemoryDisk::new()), options).map(|(database, _)| database)
+    }
+
+    /// A database on any disk, with its index in memory: built from the log at each opening.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn on_disk(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, OpenReport), OpenError> {
+        Self::assemble(disk, &mut |_| Ok((Arc::new(MemoryIndex::new()), None)), &mut || Ok(()), options)
+    }
+
+    fn assemble(
+        disk: Arc<dyn Disk>,
+        open_index: &mut dyn FnMut(&SegmentLog) -> Result<(Arc<dyn Index>, Option<String>), IndexError>,
+        set_index_aside: &mut dyn FnMut() -> Result<(), IndexError>,
+        options: Options,
+    ) -> Result<(Self, OpenReport), OpenError> {
+        let (log, log_report) = SegmentLog::open(Arc::clone(&disk), options.log.clone())?;
+        let log = Arc::new(log);
+        let (base, mut index_rebuilt) = open_index(&log)?;
+        let confirmed = base.confirmed();
+        let mut index = TailedIndex::new(base, options.tail.clone());
+        let progress = options.progress.as_ref();
+        let replayed = match replay_from(&log, &index, confirmed.as_deref(), progress) {
+            Err(StoreError::Log(LogError::Gone { segment, offset })) => {
+                // It says that it covers what the log never held: it belongs to another state of this folder.
+                let reason =
+                    format!("it covers byte {offset} of segment {segment}, which the log does not have");
+                index.close()?;
+                drop(index);
+                set_index_aside()?;
+                let (base, _) = open_index(&log)?;
+                index = TailedIndex::new(base, options.tail.clone());
+                index_rebuilt = Some(reason);
+                replay(&*log, &index, log.start(), progress)?
+            }
+            replayed => replayed?,
+        };
+        let blobs = Blobs::new(disk, options.clock.now_micros());
+        if let Err(error) = blobs.clear_staged() {
+            tracing::warn!(%error, "half-written blobs could not be removed");
+        }
+        let engine = Engine {
+            types: options.types,
+            clock: options.clock,
+            ids: options.ids,
+            head: AtomicU64::new(log.last_tid().as_micros()),
+            horizon: AtomicU64::new(0),
+            index,
+            blobs,
+            cache: Cache::new(options.cache_bytes),
+            open_snapshots: Mutex::default(),
+            staging: Mutex::default(),
+            pins: Mutex::default(),
+            log,
+        };
+        let inner =
+            Inner { engine: Arc::new(engine), committer: Committer::default(), lock: Mutex::new(None) };
+        let database = Self { inner: Arc::new(inner) };
+        let is_new = database.head() == Tid::ZERO;
+        if is_new {
+            database.create_root()?;
+        }
+        let report = database.report(is_new, log_report.clean, index_rebuilt, replayed);
+        Ok((database, report))
+    }
+
+    fn report(
+        &self,
+        is_new: bool,
+        was_closed: bool,
+        index_rebuilt: Option<String>,
+        replayed: Replayed,
+    ) -> OpenReport {
+        let behind = self.head().as_micros().saturating_sub(self.now_micros());
+        OpenReport {
+            is_new,
+            was_closed,
+            index_rebuilt,
+            commits_replayed: replayed.commits,
+            damage: replayed.damage,
+            clock_behind_micros: behind,
+        }
+    }
+
+    fn create_root(&self) -> Result<(), CommitError> {
+        let folder = Name::new("folder").map(Content::Type).ok();
+        let cells = vec![(CellKey::Type, folder)];
+        let changes = ChangeSet {
+            base: Tid::ZERO,
+            objects: vec![ObjectChange { oid: Oid::ROOT, cells }],
+            unchanged: Vec::new(),
+        };
+        let note = Note::edit("Made the site").of_kind(Kind::Create);
+        let stage = Stage::new(Arc::clone(&self.inner.engine));
+        self.inner.committer.commit(&self.inner.engine, LineId::TRUNK, changes, stage, note).map(|_| ())
+    }
+
+    /// Puts everything in order and ends the writing. Snapshots that are open go on reading.
+    ///
+    /// # Errors
+    /// When the index or the log cannot be brought in order; nothing that was committed is lost by that.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let _lead = self.inner.committer.lead();
+        let engine = &self.inner.engine;
+        engine.index.publish(&engine.indexed_up_to().to_bytes());
+        engine.index.close()?;
+        engine.log.close()?;
+        self.inner.lock.lock().take();
+        Ok(())
+    }
+
+    /// The types that the objects may have.
+    pub fn types(&self) -> &Arc<TypeRegistry> {
+        &self.inner.engine.types
+    }
+
+    /// The time, in microseconds since 1970.
+    pub fn now_micros(&self) -> u64 {
+        self.inner.engine.clock.now_micros()
+    }
+
+    /// The newest commit.
+    pub fn head(&self) -> Tid {
+        self.inner.engine.head()
+    }
+
+    /// The site as it is.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::at_head(&self.inner.engine, LineId::TRUNK)
+    }
+
+    /// The site as it was at `tid`, or as the last commit before left it.
+    ///
+    /// # Errors
+    /// When that is in the future or packed away.
+    pub fn snapshot_at(&self, tid: Tid) -> Result<Snapshot, HistoryError> {
+        let snapshot = Snapshot::at(&self.inner.engine, LineId::TRUNK, tid);
+        // Asked only now that pack knows of the snapshot.
+        self.inner.engine.check_shown(tid).map(|()| snapshot)
+    }
+
+    /// The last commit at or before a time, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn tid_at(&self, micros: u64) -> Result<Tid, HistoryError> {
+        self.inner.engine.tid_at(LineId::TRUNK, micros)
+    }
+
+    /// Begins a transaction over the head.
+    pub fn begin(&self) -> Draft {
+        let engine = &self.inner.engine;
+        let base = Arc::new(self.snapshot());
+        let now = engine.clock.now_micros();
+        let transaction = Transaction::new(base, Arc::clone(&engine.types), Arc::clone(&engine.ids), now);
+        Draft::new(transaction, Arc::clone(engine))
+    }
+
+    /// Commits a draft: durable when this returns. None if it changed nothing.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; the draft is gone, the site as it was, unless it is [`CommitError::Uncertain`].
+    pub fn commit(&self, draft: Draft, note: Note) -> Result<Option<Tid>, CommitError> {
+        let base = Arc::clone(draft.base());
+        let (changes, stage) = draft.finish()?;
+        if changes.objects.is_empty() {
+            return Ok(None);
+        }
+        let result = self.inner.committer.commit(&self.inner.engine, LineId::TRUNK, changes, stage, note);
+        drop(base);
+        result
+    }
+
+    /// Does `work` in a transaction and commits it; after a conflict again over the new head, up to three times.
+    ///
+    /// # Errors
+    /// What `work` says, or why the commit failed.
+    pub fn write<T, E: From<CommitError>>(
+        &self,
+        note: Note,
+        mut work: impl FnMut(&mut Draft) -> Result<T, E>,
+    ) -> Result<(T, Option<Tid>), E> {
+        let mut tries = 0;
+        loop {
+            let mut draft = self.begin();
+            let answer = work(&mut draft)?;
+            match self.commit(draft, note.clone()) {
+                Ok(tid) => return Ok((answer, tid)),
+                Err(error) if error.is_transient() && tries < RETRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What a commit says of itself.
+    ///
+    /// # Errors
+    /// When there is no such commit.
+    pub fn commit_record(&self, tid: Tid) -> Result<CommitRecord, HistoryError> {
+        self.inner.engine.commit_record(LineId::TRUNK, tid)
+    }
+
+    /// Commits before `before` (all if none), newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn commits(&self, before: Option<Tid>, limit: usize) -> Result<Vec<CommitRecord>, HistoryError> {
+        Ok(self.inner.engine.commits(LineId::TRUNK, before, limit)?)
+    }
+
+    /// The commits before `before` that wrote an object, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn commits_of(
+        &self,
+        oid: Oid,
+        before: Option<Tid>,
+        limit: usize,
+    ) -> Result<Vec<CommitRecord>, HistoryError> {
+        let engine = &self.inner.engine;
+        let tids = engine.revisions(LineId::TRUNK, oid, before, limit)?;
+        tids.into_iter().map(|tid| engine.commit_record(LineId::TRUNK, tid)).collect()
+    }
+
+    /// What a commit did to objects: `limit` of them after the first `skip`.
+    ///
+    /// # Errors
+    /// When there is no such commit or it is packed.
+    pub fn changes(&self, tid: Tid, skip: usize, limit: usize) -> Result<Vec<ObjectDelta>, HistoryError> {
+        self.inner.engine.changes(LineId::TRUNK, tid, skip, limit)
+    }
+
+    /// The object as it was at `tid`, deleted or not.
+    ///
+    /// # Errors
+    /// When that is in the future or packed away.
+    pub fn object_at(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, HistoryError> {
+        self.inner.engine.check_shown(tid)?;
+        Ok(self.inner.engine.object(LineId::TRUNK, oid, tid)?)
+    }
+
+    /// The value of an attribute of an object that any snapshot gave.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn attribute(&self, object: &Object, name: &str) -> Result<Option<Value>, StoreError> {
+        let found = bough_core::snapshot::attribute(&self.snapshot(), object, name);
+        found.map_err(|error| StoreError::Missing { what: error.to_string() })
+    }
+
+    /// How the database stands.
+    pub fn status(&self) -> Status {
+        let engine = &self.inner.engine;
+        let tail = engine.index.stats();
+        Status {
+            head: engine.head(),
+            horizon: engine.horizon(),
+            log_bytes: engine.log.bytes(),
+            cache_bytes: engine.cache.bytes(),
+            tail_entries: tail.entries,
+            tail_bytes: tail.bytes,
+            index_entries_moved: tail.moved_entries_total,
+            open_snapshots: engine.open_snapshots.lock().values().sum(),
+            failure: engine.index.failure(),
+        }
+    }
+
+    /// Moves everything that is committed from memory to the index engine, and makes it durable there. Never needed
+    /// for safety; benchmarks and `pack` want it.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        Ok(self.inner.engine.index.settle()?)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database(head {})", self.snapshot().tid())
+    }
+}
+
+fn replay_from(
+    log: &SegmentLog,
+    index: &TailedIndex,
+    confirmed: Option<&[u8]>,
+    progress: Option<&ProgressSink>,
+) -> Result<Replayed, StoreError> {
+    let position = confirmed.and_then(|bytes| Some(Position::from_bytes(bytes.try_into().ok()?)));
+    replay(log, index, position.unwrap_or_else(|| log.start()), progress)
+}
+
+fn take_lock(folder: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Folder { folder: folder.to_owned(), source };
+    let path = folder.join(LOCK_FILE);
+    let mut options = File::options();
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            return Err(OpenError::Locked { folder: folder.to_owned(), holder: holder.trim().parse().ok() });
+        }
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| write!(file, "{}", std::process::id()))
+        .map_err(unusable)?;
+    Ok(file)
+}

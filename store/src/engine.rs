@@ -1,0 +1,282 @@
+//! The parts of an open database together, and how a revision is found and decoded.
+//!
+//! Everything else in this crate works on an [`Engine`]: snapshots read through it, the committer writes through it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bough_core::clock::{Clock, IdSource};
+use bough_core::object::{Cell, Large, Object};
+use bough_core::object_type::TypeRegistry;
+use bough_core::snapshot::ReadError;
+use bough_core::value::{BlobRef, Digest};
+use bough_core::{CellKey, Oid, Tid, Value};
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::blob::{Blobs, ITEM_BYTES_MAX};
+use crate::cache::Cache;
+use crate::format::FormatError;
+use crate::format::record::decode_record;
+use crate::format::value::decode_value;
+use crate::index::{IndexError, TailedIndex};
+use crate::keys::{self, LineId, RevisionAt};
+use crate::log::{Location, Log, LogError, Position, SegmentLog};
+
+/// How many undos and redos of one object may lie on each other before it is written as a record of its own again:
+/// each costs a reader one more step.
+pub(crate) const BACK_DEPTH_MAX: u8 = 8;
+
+/// Why the store could not read what it holds.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The log.
+    #[error("the log cannot be read")]
+    Log(#[from] LogError),
+    /// The index.
+    #[error("the index cannot be read")]
+    Index(#[from] IndexError),
+    /// Bytes that do not say what they should.
+    #[error("the log holds what this program cannot read")]
+    Format(#[from] FormatError),
+    /// A blob's file.
+    #[error("blob {digest} cannot be read")]
+    Blob {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The index names something that the log does not have.
+    #[error("{what} is missing: run `check`, which says what is damaged")]
+    Missing {
+        /// What.
+        what: String,
+    },
+}
+
+/// The parts of an open database.
+pub(crate) struct Engine {
+    pub(crate) types: Arc<TypeRegistry>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) log: Arc<SegmentLog>,
+    pub(crate) index: Arc<TailedIndex>,
+    pub(crate) blobs: Blobs,
+    pub(crate) cache: Cache,
+    pub(crate) head: AtomicU64,
+    pub(crate) horizon: AtomicU64,
+    pub(crate) open_snapshots: Mutex<BTreeMap<Tid, usize>>,
+    /// Where the items of each draft under way begin in the log: the index knows them only when it is committed.
+    pub(crate) staging: Mutex<BTreeMap<u64, Position>>,
+    /// Digests that a draft counts on: pack must not take them away.
+    pub(crate) pins: Mutex<HashMap<Digest, usize>>,
+}
+
+/// A revision as the index knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Revision {
+    pub(crate) tid: Tid,
+    pub(crate) at: RevisionAt,
+}
+
+impl Engine {
+    pub(crate) fn head(&self) -> Tid {
+        Tid::from_micros(self.head.load(Ordering::SeqCst))
+    }
+
+    /// The newest revision at or before `tid`.
+    pub(crate) fn revision(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Revision>, StoreError> {
+        let found = self.index.first(&keys::revision(oid, line, tid), &keys::revisions_end(oid, line))?;
+        found.map(|(key, value)| parse_revision(oid, &key, &value)).transpose()
+    }
+
+    /// The newest revision before `tid`.
+    pub(crate) fn revision_before(
+        &self,
+        line: LineId,
+        oid: Oid,
+        tid: Tid,
+    ) -> Result<Option<Revision>, StoreError> {
+        match tid.as_micros() {
+            0 => Ok(None),
+            micros => self.revision(line, oid, Tid::from_micros(micros - 1)),
+        }
+    }
+
+    /// The object as of `tid`, from the cache where it is there.
+    pub(crate) fn object(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
+        if let Some(object) = self.cache.object(line, oid, tid) {
+            return Ok(object);
+        }
+        let witness = self.cache.witness_object(line, oid);
+        let newest = self.revision(line, oid, Tid::MAX)?;
+        match newest {
+            Some(newest) if newest.tid > tid => match self.revision(line, oid, tid)? {
+                Some(revision) => self.decode(line, oid, revision),
+                None => Ok(None),
+            },
+            Some(newest) => {
+                let object = self.decode(line, oid, newest)?;
+                self.cache.keep_object(line, oid, newest.tid, object.clone(), witness);
+                Ok(object)
+            }
+            None => {
+                self.cache.keep_object(line, oid, Tid::ZERO, None, witness);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The object that a revision stands for; none where it is gone.
+    pub(crate) fn decode(
+        &self,
+        line: LineId,
+        oid: Oid,
+        revision: Revision,
+    ) -> Result<Option<Arc<Object>>, StoreError> {
+        match revision.at {
+            RevisionAt::Gone => Ok(None),
+            RevisionAt::Record(location) => {
+                let record = self.log.read(location)?;
+                Ok(Some(Arc::new(decode_record(oid, revision.tid, &record)?)))
+            }
+            RevisionAt::BackTo { tid, .. } => {
+                let state = self.revision(line, oid, tid)?.filter(|state| state.tid == tid);
+                let state = state.map(|state| self.decode(line, oid, state)).transpose()?.flatten();
+                let state = state.ok_or_else(|| StoreError::Missing {
+                    what: format!("the record of {oid} by {tid}, to which {} went back,", revision.tid),
+                })?;
+                let replaced = match self.revision_before(line, oid, revision.tid)? {
+                    Some(replaced) => self.decode(line, oid, replaced)?,
+                    None => None,
+                };
+                Ok(Some(Arc::new(brought_back(&state, replaced.as_deref(), revision.tid))))
+            }
+        }
+    }
+
+    /// The child of that name as of `tid`, from the cache where it is there.
+    pub(crate) fn child(
+        &self,
+        line: LineId,
+        parent: Oid,
+        name: &str,
+        tid: Tid,
+    ) -> Result<Option<Oid>, StoreError> {
+        if let Some(child) = self.cache.name(line, parent, name, tid) {
+            return Ok(child);
+        }
+        let witness = self.cache.witness_name(line, parent, name);
+        let newest = self.named(line, parent, name, Tid::MAX)?;
+        match newest {
+            Some((since, _)) if since > tid => {
+                Ok(self.named(line, parent, name, tid)?.and_then(|(_, child)| child))
+            }
+            newest => {
+                let (since, child) = newest.unwrap_or((Tid::ZERO, None));
+                self.cache.keep_name(line, parent, name, since, child, witness);
+                Ok(child)
+            }
+        }
+    }
+
+    /// What the name led to at `tid`, and since when.
+    fn named(
+        &self,
+        line: LineId,
+        parent: Oid,
+        name: &str,
+        tid: Tid,
+    ) -> Result<Option<(Tid, Option<Oid>)>, StoreError> {
+        if name.contains('\0') {
+            return Ok(None);
+        }
+        let from = keys::by_name(parent, name, line, tid);
+        let below = keys::by_name(parent, name, LineId(line.0 + 1), Tid::MAX);
+        let found = self.index.first(&from, &below)?;
+        Ok(found.and_then(|(key, value)| Some((keys::tid_of(&key)?, oid_of(&value)))))
+    }
+
+    /// The bytes with this digest that lie in the log.
+    pub(crate) fn item(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        if let Some(bytes) = self.cache.item(digest) {
+            return Ok(bytes);
+        }
+        let location = self.item_location(digest)?;
+        let location = location.ok_or_else(|| StoreError::Missing { what: format!("item {digest}") })?;
+        let bytes = self.log.read(location)?;
+        self.cache.keep_item(*digest, bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Where the item with this digest lies, if the log has it.
+    pub(crate) fn item_location(&self, digest: &Digest) -> Result<Option<Location>, StoreError> {
+        let found = self.index.get(&keys::item(digest))?;
+        Ok(found.and_then(|bytes| Some(Location::from_bytes(bytes[..].try_into().ok()?))))
+    }
+
+    /// The value that was kept aside.
+    pub(crate) fn large(&self, large: &Large) -> Result<Value, StoreError> {
+        Ok(decode_value(&self.item(&large.digest)?)?)
+    }
+
+    /// Whether the bytes of a blob are kept already.
+    pub(crate) fn has_blob(&self, blob: &BlobRef) -> Result<bool, StoreError> {
+        if blob.bytes > ITEM_BYTES_MAX {
+            return Ok(self.blobs.is_kept(&blob.digest));
+        }
+        Ok(self.item_location(&blob.digest)?.is_some())
+    }
+
+    /// The position up to which the index knows everything that the log holds, apart from what nobody committed.
+    pub(crate) fn indexed_up_to(&self) -> Position {
+        // In this order: a draft says where its items begin before it appends them.
+        let end = self.log.end();
+        self.staging.lock().values().next().copied().unwrap_or(end)
+    }
+
+    pub(crate) fn pin(&self, digest: Digest) {
+        *self.pins.lock().entry(digest).or_default() += 1;
+    }
+
+    pub(crate) fn unpin(&self, digests: &[Digest]) {
+        let mut pins = self.pins.lock();
+        for digest in digests {
+            if let Some(count) = pins.get_mut(digest) {
+                *count -= 1;
+                if *count == 0 {
+                    pins.remove(digest);
+                }
+            }
+        }
+    }
+}
+
+/// The oid in the value of a child's entry; none where the name was given up.
+pub(crate) fn oid_of(value: &[u8]) -> Option<Oid> {
+    value.try_into().ok().map(Oid::from_bytes)
+}
+
+fn parse_revision(oid: Oid, key: &[u8], value: &[u8]) -> Result<Revision, StoreError> {
+    let revision = keys::tid_of(key).zip(RevisionAt::from_bytes(value)).map(|(tid, at)| Revision { tid, at });
+    revision.ok_or_else(|| StoreError::Missing { what: format!("the index entry of {oid}") })
+}
+
+/// The object as `state` was, brought back by `tid` over `replaced`: what did not change by that keeps who wrote it.
+pub(crate) fn brought_back(state: &Object, replaced: Option<&Object>, tid: Tid) -> Object {
+    let cell = |(key, cell): &(CellKey, Cell)| {
+        let kept = replaced.and_then(|replaced| replaced.cell(key)).filter(|was| was.content == cell.content);
+        let written = kept.map_or(tid, |was| was.tid);
+        (key.clone(), Cell { tid: written, content: cell.content.clone() })
+    };
+    Object::new(state.oid(), tid, state.cells().iter().map(cell).collect())
+}
+
+/// A [`StoreError`] as the read seam carries it.
+pub(crate) fn read_error(what: impl Into<String>) -> impl FnOnce(StoreError) -> ReadError {
+    let what = what.into();
+    move |error| ReadError::new(what, error)
+}

@@ -1,0 +1,218 @@
+//! History: the commits of a line, what each changed, and the state at any time.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bough_core::object::Object;
+use bough_core::{Oid, Tid};
+
+use crate::engine::{Engine, StoreError};
+use crate::format::body::{EntryDisk, HeadDisk, decode_head, decode_meta};
+use crate::keys::{self, LineId};
+use crate::log::Log;
+use crate::note::CommitRecord;
+
+/// Why the past did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// There is no such commit on the line.
+    #[error("there is no commit {0}")]
+    NoSuchCommit(Tid),
+    /// What was then is packed away.
+    #[error("cannot show {asked}: everything before {horizon} is packed away")]
+    Packed {
+        /// What was asked for.
+        asked: Tid,
+        /// The earliest state that is kept.
+        horizon: Tid,
+    },
+    /// It has not happened yet.
+    #[error("cannot show {asked}: the last commit is {head}")]
+    Future {
+        /// What was asked for.
+        asked: Tid,
+        /// The newest state.
+        head: Tid,
+    },
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One object before and after a commit.
+#[derive(Clone, Debug)]
+pub struct ObjectDelta {
+    /// Who it is.
+    pub oid: Oid,
+    /// As it was before; none if it was made.
+    pub before: Option<Arc<Object>>,
+    /// As it was after; none if the making was undone.
+    pub after: Option<Arc<Object>>,
+}
+
+impl Engine {
+    /// The earliest tid whose state is kept.
+    pub(crate) fn horizon(&self) -> Tid {
+        Tid::from_micros(self.horizon.load(Ordering::SeqCst))
+    }
+
+    /// Refuses tids whose state cannot be shown.
+    pub(crate) fn check_shown(&self, asked: Tid) -> Result<(), HistoryError> {
+        let (horizon, head) = (self.horizon(), self.head());
+        if asked > head {
+            return Err(HistoryError::Future { asked, head });
+        }
+        if asked < horizon {
+            return Err(HistoryError::Packed { asked, horizon });
+        }
+        Ok(())
+    }
+
+    /// The last commit at or before a time.
+    pub(crate) fn tid_at(&self, line: LineId, micros: u64) -> Result<Tid, HistoryError> {
+        let by_tid = self.newest_commit(line, Tid::from_micros(micros))?;
+        let (from, below) = keys::late_until(micros);
+        let late = self.index.last(&from, &below).map_err(StoreError::from)?;
+        let late = late.and_then(|(_, tid)| Some(u64::from_be_bytes(tid[..].try_into().ok()?)));
+        Ok(by_tid.max(late.map_or(Tid::ZERO, Tid::from_micros)).min(self.head()))
+    }
+
+    fn newest_commit(&self, line: LineId, at: Tid) -> Result<Tid, StoreError> {
+        let found = self.index.last(&keys::commit(line, Tid::ZERO, 0), &keys::commit(line, at, u32::MAX))?;
+        Ok(found.and_then(|(key, _)| keys::parse_commit(&key)).map_or(Tid::ZERO, |(tid, _)| tid))
+    }
+
+    pub(crate) fn commit_record(&self, line: LineId, tid: Tid) -> Result<CommitRecord, HistoryError> {
+        let found = self.index.get(&keys::commit(line, tid, 0)).map_err(StoreError::from)?;
+        let value = found.filter(|_| tid <= self.head()).ok_or(HistoryError::NoSuchCommit(tid))?;
+        Ok(self.record_at(tid, &value)?)
+    }
+
+    fn record_at(&self, tid: Tid, value: &[u8]) -> Result<CommitRecord, StoreError> {
+        let missing = || StoreError::Missing { what: format!("the record of commit {tid}") };
+        let at = keys::parse_commit_at(value).ok_or_else(missing)?;
+        let meta = decode_meta(&self.log.read(at.meta)?)?;
+        Ok(CommitRecord::from_disk(tid, &meta))
+    }
+
+    /// Commits of a line, newest first.
+    pub(crate) fn commits(
+        &self,
+        line: LineId,
+        before: Option<Tid>,
+        limit: usize,
+    ) -> Result<Vec<CommitRecord>, StoreError> {
+        let head_end = Tid::from_micros(self.head().as_micros() + 1);
+        let below = keys::commit(line, before.map_or(head_end, |before| before.min(head_end)), 0);
+        let mut found: Vec<(Tid, Box<[u8]>)> = Vec::new();
+        let mut visit = |key: &[u8], value: &[u8]| {
+            if let Some((tid, 0)) = keys::parse_commit(key) {
+                found.push((tid, value.into()));
+            }
+            if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        if limit > 0 {
+            self.index.scan_back(&keys::commit(line, Tid::ZERO, 0), &below, &mut visit)?;
+        }
+        found.iter().map(|(tid, value)| self.record_at(*tid, value)).collect()
+    }
+
+    /// The commits that wrote an object, newest first.
+    pub(crate) fn revisions(
+        &self,
+        line: LineId,
+        oid: Oid,
+        before: Option<Tid>,
+        limit: usize,
+    ) -> Result<Vec<Tid>, StoreError> {
+        let newest = match before {
+            Some(before) if before.as_micros() == 0 => return Ok(Vec::new()),
+            Some(before) => Tid::from_micros(before.as_micros() - 1).min(self.head()),
+            None => self.head(),
+        };
+        let mut tids = Vec::new();
+        let mut visit = |key: &[u8], _: &[u8]| {
+            tids.extend(keys::tid_of(key));
+            if tids.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        if limit > 0 {
+            let from = keys::revision(oid, line, newest);
+            self.index.scan(&from, &keys::revisions_end(oid, line), &mut visit)?;
+        }
+        Ok(tids)
+    }
+
+    /// Calls `visit` with the head of each frame of a commit.
+    pub(crate) fn heads_of(
+        &self,
+        line: LineId,
+        tid: Tid,
+        visit: &mut dyn FnMut(HeadDisk) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let mut places = Vec::new();
+        let mut collect = |_: &[u8], value: &[u8]| {
+            places.extend(keys::parse_commit_at(value));
+            ControlFlow::Continue(())
+        };
+        let next = Tid::from_micros(tid.as_micros().saturating_add(1));
+        let scanned =
+            self.index.scan(&keys::commit(line, tid, 0), &keys::commit(line, next, 0), &mut collect);
+        scanned.map_err(StoreError::from)?;
+        if places.is_empty() || tid > self.head() {
+            return Err(HistoryError::NoSuchCommit(tid));
+        }
+        for at in places {
+            let payload = self.log.read(at.head).map_err(StoreError::from)?;
+            visit(decode_head(&payload).map_err(StoreError::from)?)?;
+        }
+        Ok(())
+    }
+
+    /// What a commit did to objects: `limit` of them after the first `skip`.
+    pub(crate) fn changes(
+        &self,
+        line: LineId,
+        tid: Tid,
+        mut skip: usize,
+        limit: usize,
+    ) -> Result<Vec<ObjectDelta>, HistoryError> {
+        let mut deltas = Vec::new();
+        self.heads_of(line, tid, &mut |head| {
+            for entry in &head.entries {
+                if deltas.len() >= limit {
+                    break;
+                }
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                match entry {
+                    EntryDisk::Packed { .. } => {
+                        return Err(HistoryError::Packed { asked: tid, horizon: self.horizon() });
+                    }
+                    EntryDisk::Kept { facts, .. } => {
+                        deltas.push(self.delta(line, facts.oid(), tid, facts.replaces())?);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(deltas)
+    }
+
+    pub(crate) fn delta(
+        &self,
+        line: LineId,
+        oid: Oid,
+        tid: Tid,
+        replaces: Option<Tid>,
+    ) -> Result<ObjectDelta, StoreError> {
+        let before = match replaces {
+            Some(replaces) => self.object(line, oid, replaces)?,
+            None => None,
+        };
+        Ok(ObjectDelta { oid, before, after: self.object(line, oid, tid)? })
+    }
+}

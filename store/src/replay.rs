@@ -1,0 +1,140 @@
+//! Replay: bringing the index up to what the log holds, when a database is opened.
+//!
+//! The index confirms now and then how far it is durable; what the log holds behind that position is put into it
+//! again. An index that was lost, set aside or made for another layout starts from the beginning of the log: the same
+//! work, only more of it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bough_core::Tid;
+
+use crate::commit::index_frame;
+use crate::engine::StoreError;
+use crate::format::body::Head;
+use crate::index::{Entry, TailedIndex};
+use crate::keys::LineId;
+use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visited};
+
+/// How many entries go into the tail at a time.
+const ENTRIES_AT_ONCE: usize = 8_000;
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Bytes of the log read so far.
+    pub bytes: u64,
+    /// Bytes to read in all.
+    pub bytes_total: u64,
+    /// Commits found so far.
+    pub commits: u64,
+}
+
+/// Called now and then during a replay.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// What a replay found.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    pub(crate) commits: u64,
+    pub(crate) entries: u64,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Puts everything behind `from` into the index.
+pub(crate) fn replay(
+    log: &dyn Log,
+    index: &TailedIndex,
+    from: Position,
+    progress: Option<&ProgressSink>,
+) -> Result<Replayed, StoreError> {
+    let mut replay =
+        Replay { index, replayed: Replayed::default(), entries: Vec::new(), parts: Vec::new(), up_to: from };
+    let (mut bytes, bytes_total) = (0, log.bytes());
+    let mut failed = None;
+    log.frames_after(from, &mut |visited| {
+        let step = match visited {
+            Visited::Damage(damage) => {
+                replay.replayed.damage.push(damage);
+                Ok(())
+            }
+            Visited::Frame(frame) => {
+                bytes += frame.header.frame_bytes();
+                replay.frame(&frame)
+            }
+        };
+        if let Some(report) = progress
+            && replay.replayed.commits.is_multiple_of(256)
+        {
+            report(Progress { bytes, bytes_total, commits: replay.replayed.commits });
+        }
+        match step {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => {
+            replay.send()?;
+            Ok(replay.replayed)
+        }
+    }
+}
+
+struct Replay<'a> {
+    index: &'a TailedIndex,
+    replayed: Replayed,
+    entries: Vec<Entry>,
+    /// Parts whose closing frame has not come yet.
+    parts: Vec<(Tid, Vec<Entry>)>,
+    up_to: Position,
+}
+
+impl Replay<'_> {
+    fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), StoreError> {
+        let (tid, line) = (frame.header.tid, LineId(frame.header.line));
+        let head = Head::of_body(frame.body)?;
+        let at = head.location(frame.at);
+        match frame.header.kind {
+            FrameKind::Items | FrameKind::Side => {
+                index_frame(line, tid, 0, &head, at, &mut self.entries)?;
+            }
+            FrameKind::Part => {
+                self.parts.retain(|(of, _)| *of == tid);
+                let mut entries = Vec::new();
+                let part = self.parts.len() as u32 + 1;
+                index_frame(line, tid, part, &head, at, &mut entries)?;
+                self.parts.push((tid, entries));
+            }
+            FrameKind::Commit => {
+                for (of, entries) in std::mem::take(&mut self.parts) {
+                    if of == tid {
+                        self.entries.extend(entries);
+                    }
+                }
+                index_frame(line, tid, 0, &head, at, &mut self.entries)?;
+                self.replayed.commits += 1;
+            }
+        }
+        // Between the parts of a commit nothing may be called covered.
+        if self.parts.is_empty() {
+            self.up_to = frame.end;
+            if self.entries.len() >= ENTRIES_AT_ONCE {
+                self.send()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), StoreError> {
+        self.replayed.entries += self.entries.len() as u64;
+        self.index.wait_for_room()?;
+        self.index.insert(std::mem::take(&mut self.entries))?;
+        self.index.publish(&self.up_to.to_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,634 @@
+//! Weaving: one change set over what the line has become, checked and turned into the frames of a commit.
+//!
+//! The committer weaves the change sets that wait, one after the other, over the head and over each other. Each either
+//! fits, merged where the head moved under it, or is refused as a whole with everything that stands against it.
+//!
+//! # Invariants
+//! - A refused change set leaves the overlay as it was.
+//! - What is woven keeps the tree a tree: each touched object's whole chain reaches the root or a deleted object that
+//!   this change set deleted, and names are unique.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use bough_core::merge::structure::{Checker, Places, Standing, Violation};
+use bough_core::merge::{CellConflict, MergePolicy, merge_changes};
+use bough_core::object::{CellChange, CellKey, Object};
+use bough_core::snapshot::ReadError;
+use bough_core::transaction::{CELLS_MAX, ChangeSet, ObjectChange};
+use bough_core::value::Digest;
+use bough_core::{Name, Oid, Place, Tid};
+use bytes::Bytes;
+
+use crate::engine::{Engine, StoreError, read_error};
+use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, PlaceChangeDisk};
+use crate::format::record::encode_record;
+use crate::keys::LineId;
+use crate::log::{FrameKind, NewFrame};
+use crate::note::Note;
+
+/// Why a change set cannot be committed as it is.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    /// The object that stands in the way or is in question.
+    pub oid: Oid,
+    /// What stands against the change.
+    pub reason: ConflictReason,
+    /// The commit that came in between, where one cell tells.
+    pub since: Option<Tid>,
+}
+
+/// What stands against a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConflictReason {
+    /// A cell was changed meanwhile in a way that does not go together.
+    Cell(CellConflict),
+    /// The object was deleted meanwhile.
+    Deleted,
+    /// A cell that had to stay as it was did not.
+    Changed(CellKey),
+    /// The result would be no tree.
+    Structure(Violation),
+    /// The object would have too many cells.
+    TooManyCells,
+}
+
+/// A new state for one object, as undo finds it: an earlier one, or none.
+#[derive(Clone, Debug)]
+pub(crate) struct GoBack {
+    pub(crate) oid: Oid,
+    /// The head record that it replaces.
+    pub(crate) replaces: Tid,
+    /// The commit whose record of its own holds the state, and how deep that is; none makes the object gone.
+    pub(crate) to: Option<(Tid, u8)>,
+    pub(crate) place_before: Option<Place>,
+    pub(crate) place_after: Option<Place>,
+    pub(crate) references_dropped: Vec<[u8; 16]>,
+    pub(crate) references_added: Vec<[u8; 16]>,
+}
+
+/// A commit, ready to be appended.
+pub(crate) struct Woven {
+    pub(crate) line: LineId,
+    pub(crate) tid: Tid,
+    /// The frames with their heads; the last one is the closing frame.
+    pub(crate) frames: Vec<(NewFrame, Head)>,
+}
+
+/// What one object is in the overlay.
+#[derive(Clone)]
+enum Over {
+    Object(Arc<Object>),
+    Back { place: Option<Place>, exists: bool },
+}
+
+/// The head of a line with the change sets woven so far.
+pub(crate) struct Overlay<'a> {
+    engine: &'a Engine,
+    line: LineId,
+    head: Tid,
+    objects: HashMap<Oid, Over>,
+    names: HashMap<(Oid, Name), Option<Oid>>,
+    replaced_names: Vec<((Oid, Name), Option<Option<Oid>>)>,
+    replaced_objects: Vec<(Oid, Option<Over>)>,
+}
+
+impl Places for Overlay<'_> {
+    fn standing(&self, oid: Oid) -> Result<Standing, ReadError> {
+        let standing =
+            |place: Option<&Place>| place.map_or(Standing::Deleted, |place| Standing::At(place.clone()));
+        Ok(match self.objects.get(&oid) {
+            Some(Over::Object(object)) => standing(object.place()),
+            Some(Over::Back { exists: false, .. }) => Standing::Absent,
+            Some(Over::Back { place, .. }) => standing(place.as_ref()),
+            None => match self.head_object(oid)? {
+                Some(object) => standing(object.place()),
+                None => Standing::Absent,
+            },
+        })
+    }
+}
+
+impl<'a> Overlay<'a> {
+    pub(crate) fn new(engine: &'a Engine, line: LineId) -> Self {
+        Self {
+            engine,
+            line,
+            head: engine.head(),
+            objects: HashMap::new(),
+            names: HashMap::new(),
+            replaced_names: Vec::new(),
+            replaced_objects: Vec::new(),
+        }
+    }
+
+    fn head_object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
+        self.engine.object(self.line, oid, self.head).map_err(read_error(format!("object {oid}")))
+    }
+
+    fn object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
+        match self.objects.get(&oid) {
+            Some(Over::Object(object)) => Ok(Some(Arc::clone(object))),
+            Some(Over::Back { .. }) => unreachable!("BUG: a change set was woven over an undo in one batch"),
+            None => self.head_object(oid),
+        }
+    }
+
+    fn child(&self, parent: Oid, name: &Name) -> Result<Option<Oid>, ReadError> {
+        match self.names.get(&(parent, name.clone())) {
+            Some(child) => Ok(*child),
+            None => self
+                .engine
+                .child(self.line, parent, name.as_str(), self.head)
+                .map_err(read_error(format!("child `{name}` of {parent}"))),
+        }
+    }
+
+    fn put_object(&mut self, oid: Oid, over: Over) {
+        let replaced = self.objects.insert(oid, over);
+        self.replaced_objects.push((oid, replaced));
+    }
+
+    fn put_name(&mut self, place: &Place, child: Option<Oid>) {
+        let key = (place.parent, place.name.clone());
+        let replaced = self.names.insert(key.clone(), child);
+        self.replaced_names.push((key, replaced));
+    }
+
+    /// Keeps what was woven since the last call.
+    fn settle(&mut self) {
+        self.replaced_names.clear();
+        self.replaced_objects.clear();
+    }
+
+    /// Takes back what was woven since.
+    fn roll_back(&mut self) {
+        while let Some((key, replaced)) = self.replaced_names.pop() {
+            match replaced {
+                Some(child) => self.names.insert(key, child),
+                None => self.names.remove(&key),
+            };
+        }
+        while let Some((oid, replaced)) = self.replaced_objects.pop() {
+            match replaced {
+                Some(over) => self.objects.insert(oid, over),
+                None => self.objects.remove(&oid),
+            };
+        }
+    }
+
+    /// Weaves a change set in. Nothing to do gives none.
+    pub(crate) fn weave(
+        &mut self,
+        changes: &ChangeSet,
+        items: &[(Digest, Bytes)],
+        note: &Note,
+        tid: Tid,
+        now_micros: u64,
+    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
+        let woven = self.try_weave(changes, items, note, tid, now_micros);
+        match &woven {
+            Ok(Ok(_)) => self.settle(),
+            _ => self.roll_back(),
+        }
+        woven.map_err(|error| StoreError::Missing { what: error.to_string() })
+    }
+
+    fn try_weave(
+        &mut self,
+        changes: &ChangeSet,
+        items: &[(Digest, Bytes)],
+        note: &Note,
+        tid: Tid,
+        now_micros: u64,
+    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
+        let mut conflicts = self.changed_meanwhile(changes)?;
+        let mut edits = Vec::with_capacity(changes.objects.len());
+        for change in &changes.objects {
+            match self.merge_object(changes.base, change, tid)? {
+                Ok(None) => {}
+                Ok(Some(edit)) => edits.push(edit),
+                Err(found) => conflicts.extend(found),
+            }
+        }
+        if !conflicts.is_empty() {
+            return Ok(Err(conflicts));
+        }
+        if edits.is_empty() {
+            return Ok(Ok(None));
+        }
+        for edit in &edits {
+            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
+        }
+        let moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
+        let touched = edits.iter().map(|edit| edit.after.oid());
+        let conflicts = self.check_structure(&moves, touched)?;
+        if !conflicts.is_empty() {
+            return Ok(Err(conflicts));
+        }
+        let parents =
+            edits.iter().flat_map(|edit| edit.places().into_iter().flatten()).map(|place| place.parent);
+        let container = self.common_container(parents)?;
+        let mut frames = FramesBuilder::new(self.line, tid);
+        for (digest, bytes) in items {
+            frames.item(digest, bytes);
+        }
+        let taken = Taken::by(&moves);
+        for edit in &edits {
+            let record = encode_record(&edit.after);
+            let digest = *blake3::hash(&record).as_bytes();
+            frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
+        }
+        let meta = note.to_disk(now_micros, container, edits.len() as u64);
+        Ok(Ok(Some(frames.finish(meta))))
+    }
+
+    /// Weaves in what undo found. It was planned over this very head, so that nothing can have moved.
+    pub(crate) fn weave_back(
+        &mut self,
+        back: &[GoBack],
+        merged: &[ObjectChange],
+        items: &[(Digest, Bytes)],
+        note: &Note,
+        tid: Tid,
+        now_micros: u64,
+    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
+        let woven = self.try_weave_back(back, merged, items, note, tid, now_micros);
+        if !matches!(woven, Ok(Ok(_))) {
+            self.roll_back();
+        }
+        woven.map_err(|error| StoreError::Missing { what: error.to_string() })
+    }
+
+    fn try_weave_back(
+        &mut self,
+        back: &[GoBack],
+        merged: &[ObjectChange],
+        items: &[(Digest, Bytes)],
+        note: &Note,
+        tid: Tid,
+        now_micros: u64,
+    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
+        let mut edits = Vec::new();
+        for change in merged {
+            match self.merge_object(self.head, change, tid)? {
+                Ok(None) => {}
+                Ok(Some(edit)) => edits.push(edit),
+                Err(found) => return Ok(Err(found)),
+            }
+        }
+        if back.is_empty() && edits.is_empty() {
+            return Ok(Ok(None));
+        }
+        for edit in &edits {
+            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
+        }
+        for go in back {
+            let over = Over::Back { place: go.place_after.clone(), exists: go.to.is_some() };
+            self.put_object(go.oid, over);
+        }
+        let mut moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
+        moves.extend(back.iter().filter_map(GoBack::as_move));
+        let touched = edits.iter().map(|edit| edit.after.oid()).chain(back.iter().map(|go| go.oid));
+        let conflicts = self.check_structure(&moves, touched)?;
+        if !conflicts.is_empty() {
+            return Ok(Err(conflicts));
+        }
+        let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten().cloned());
+        let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after).cloned());
+        let parents: Vec<Oid> = of_edits.chain(of_back).map(|place| place.parent).collect();
+        let container = self.common_container(parents.into_iter())?;
+        let taken = Taken::by(&moves);
+        let mut frames = FramesBuilder::new(self.line, tid);
+        for (digest, bytes) in items {
+            frames.item(digest, bytes);
+        }
+        for go in back {
+            frames.object(go.facts(&taken), None);
+        }
+        for edit in &edits {
+            let record = encode_record(&edit.after);
+            let digest = *blake3::hash(&record).as_bytes();
+            frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
+        }
+        let meta = note.to_disk(now_micros, container, (back.len() + edits.len()) as u64);
+        Ok(Ok(Some(frames.finish(meta))))
+    }
+
+    /// The conflicts of cells that the change set's maker relied on.
+    fn changed_meanwhile(&self, changes: &ChangeSet) -> Result<Vec<Conflict>, ReadError> {
+        let mut conflicts = Vec::new();
+        for (oid, key) in &changes.unchanged {
+            let base = self.base_object(changes.base, *oid)?;
+            let head = self.object(*oid)?;
+            let content =
+                |object: &Option<Arc<Object>>| object.as_ref().and_then(|o| o.content(key).cloned());
+            if content(&base) != content(&head) {
+                let since = head.as_ref().and_then(|object| object.cell(key)).map(|cell| cell.tid);
+                conflicts.push(Conflict { oid: *oid, reason: ConflictReason::Changed(key.clone()), since });
+            }
+        }
+        Ok(conflicts)
+    }
+
+    fn base_object(&self, base: Tid, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
+        self.engine.object(self.line, oid, base).map_err(read_error(format!("object {oid} as of {base}")))
+    }
+
+    /// One object of a change set over the head: what to write, or what stands against it.
+    fn merge_object(
+        &self,
+        base: Tid,
+        change: &ObjectChange,
+        tid: Tid,
+    ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
+        let oid = change.oid;
+        let (replaces, head) = self.newest(oid)?;
+        let moved = replaces.is_some_and(|revision| revision > base);
+        let merged;
+        let cells: &[CellChange] = if moved {
+            let before = self.base_object(base, oid)?;
+            let was_there = before.as_ref().is_some_and(|object| object.place().is_some());
+            let is_there = oid == Oid::ROOT || head.as_ref().is_some_and(|object| object.place().is_some());
+            let deletes = change.cells.iter().any(|(key, to)| *key == CellKey::Place && to.is_none());
+            if was_there && !is_there && !deletes {
+                return Ok(Err(vec![Conflict { oid, reason: ConflictReason::Deleted, since: replaces }]));
+            }
+            let policy = |key: &CellKey| self.policy(head.as_deref(), key);
+            let fetch = |large: &_| self.engine.large(large).map_err(read_error("a large value"));
+            match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
+                Ok(cells) => {
+                    merged = cells;
+                    &merged
+                }
+                Err(conflicts) => {
+                    let conflict = |found: CellConflict| {
+                        let cell = head.as_ref().and_then(|object| object.cell(&found.cell));
+                        Conflict {
+                            oid,
+                            since: cell.map(|cell| cell.tid),
+                            reason: ConflictReason::Cell(found),
+                        }
+                    };
+                    return Ok(Err(conflicts.into_iter().map(conflict).collect()));
+                }
+            }
+        } else {
+            &change.cells
+        };
+        let after = match &head {
+            Some(head) => head.with(cells, tid),
+            None => Object::new(oid, tid, Vec::new()).with(cells, tid),
+        };
+        let is_same = head.as_ref().is_some_and(|head| {
+            head.cells().len() == after.cells().len() && after.cells().iter().all(|(_, cell)| cell.tid != tid)
+        });
+        if is_same || (head.is_none() && after.cells().is_empty()) {
+            return Ok(Ok(None));
+        }
+        if after.cells().len() > CELLS_MAX {
+            return Ok(Err(vec![Conflict { oid, reason: ConflictReason::TooManyCells, since: None }]));
+        }
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after) })))
+    }
+
+    /// The newest record of an object, also one that says "gone", and what it holds. One look-up for a new object.
+    fn newest(&self, oid: Oid) -> Result<(Option<Tid>, Option<Arc<Object>>), ReadError> {
+        if self.objects.contains_key(&oid) {
+            let object = self.object(oid)?;
+            return Ok((object.as_ref().map(|object| object.revision()), object));
+        }
+        if let Some(Some(object)) = self.engine.cache.object(self.line, oid, self.head) {
+            return Ok((Some(object.revision()), Some(object)));
+        }
+        let found = self.engine.revision(self.line, oid, self.head);
+        match found.map_err(read_error(format!("object {oid}")))? {
+            Some(revision) => Ok((Some(revision.tid), self.head_object(oid)?)),
+            None => Ok((None, None)),
+        }
+    }
+
+    fn policy(&self, object: Option<&Object>, key: &CellKey) -> MergePolicy {
+        let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
+        let schema = object.and_then(Object::type_name).and_then(|of| self.engine.types.schema(of.as_str()));
+        schema
+            .and_then(|schema| schema.attribute(name.as_str()))
+            .map_or(MergePolicy::ByKind, |spec| spec.merge)
+    }
+
+    fn check_structure(
+        &mut self,
+        moves: &[Move<'_>],
+        touched: impl Iterator<Item = Oid>,
+    ) -> Result<Vec<Conflict>, ReadError> {
+        let mut conflicts = Vec::new();
+        // All names that are given up first, so that two objects can exchange theirs.
+        for change in moves {
+            if let Some(before) = change.before
+                && self.child(before.parent, &before.name)? == Some(change.oid)
+            {
+                self.put_name(before, None);
+            }
+        }
+        for change in moves {
+            let Some(after) = change.after else { continue };
+            match self.child(after.parent, &after.name)? {
+                Some(other) if other != change.oid => {
+                    let violation = Violation::NameTaken {
+                        oid: change.oid,
+                        parent: after.parent,
+                        name: after.name.clone(),
+                        other,
+                    };
+                    conflicts.push(structural(change.oid, violation));
+                }
+                _ => self.put_name(after, Some(change.oid)),
+            }
+        }
+        let deleted_here: HashSet<Oid> =
+            moves.iter().filter(|change| change.after.is_none()).map(|change| change.oid).collect();
+        let mut checker = Checker::default();
+        for oid in touched {
+            match checker.check(self, oid)? {
+                Some(Violation::BelowDeleted { deleted, .. }) if deleted_here.contains(&deleted) => {}
+                Some(violation) => conflicts.push(structural(oid, violation)),
+                None => {}
+            }
+        }
+        Ok(conflicts)
+    }
+
+    /// The nearest container of everything that stands in one of `parents`.
+    fn common_container(&self, parents: impl Iterator<Item = Oid>) -> Result<Oid, ReadError> {
+        let mut seen = HashSet::new();
+        let mut common: Option<Vec<Oid>> = None;
+        for parent in parents {
+            if !seen.insert(parent) {
+                continue;
+            }
+            let mut chain = vec![parent];
+            while let Some(&last) = chain.last()
+                && last != Oid::ROOT
+                && let Standing::At(place) = self.standing(last)?
+            {
+                chain.push(place.parent);
+            }
+            chain.reverse();
+            common = Some(match common {
+                None => chain,
+                Some(common) => {
+                    let same = common.iter().zip(&chain).take_while(|(a, b)| a == b).count();
+                    common[..same].to_vec()
+                }
+            });
+        }
+        Ok(common.and_then(|chain| chain.last().copied()).unwrap_or(Oid::ROOT))
+    }
+}
+
+fn structural(oid: Oid, violation: Violation) -> Conflict {
+    Conflict { oid, reason: ConflictReason::Structure(violation), since: None }
+}
+
+/// One object before and after.
+struct Edit {
+    replaces: Option<Tid>,
+    before: Option<Arc<Object>>,
+    after: Arc<Object>,
+}
+
+/// How the place of an object changes.
+struct Move<'a> {
+    oid: Oid,
+    before: Option<&'a Place>,
+    after: Option<&'a Place>,
+}
+
+impl Edit {
+    fn places(&self) -> [Option<&Place>; 2] {
+        [self.before.as_ref().and_then(|object| object.place()), self.after.place()]
+    }
+
+    fn as_move(&self) -> Option<Move<'_>> {
+        let [before, after] = self.places();
+        (before != after).then_some(Move { oid: self.after.oid(), before, after })
+    }
+
+    fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {
+        let (before, after) = (references(self.before.as_deref()), references(Some(&self.after)));
+        FactsDisk {
+            oid: self.after.oid().to_bytes(),
+            replaces: self.replaces.map_or(0, Tid::as_micros),
+            change,
+            place: self.as_move().map(|change| taken.place_change(&change)),
+            references_dropped: before.difference(&after).map(|oid| oid.to_bytes()).collect(),
+            references_added: after.difference(&before).map(|oid| oid.to_bytes()).collect(),
+        }
+    }
+}
+
+impl GoBack {
+    fn as_move(&self) -> Option<Move<'_>> {
+        let (before, after) = (self.place_before.as_ref(), self.place_after.as_ref());
+        (before != after).then_some(Move { oid: self.oid, before, after })
+    }
+
+    fn facts(&self, taken: &Taken<'_>) -> FactsDisk {
+        FactsDisk {
+            oid: self.oid.to_bytes(),
+            replaces: self.replaces.as_micros(),
+            change: match self.to {
+                Some((tid, depth)) => ChangeDisk::BackTo { tid: tid.as_micros(), depth },
+                None => ChangeDisk::Gone,
+            },
+            place: self.as_move().map(|change| taken.place_change(&change)),
+            references_dropped: self.references_dropped.clone(),
+            references_added: self.references_added.clone(),
+        }
+    }
+}
+
+fn references(object: Option<&Object>) -> BTreeSet<Oid> {
+    let mut found = BTreeSet::new();
+    for (_, cell) in object.map_or(&[][..], Object::cells) {
+        cell.content.references(&mut |oid| {
+            found.insert(oid);
+        });
+    }
+    found
+}
+
+/// The names and standings that a commit gives away, to tell which given-up ones are taken again at once.
+struct Taken<'a> {
+    names: HashSet<(Oid, &'a Name)>,
+    standings: HashSet<&'a Place>,
+}
+
+impl<'a> Taken<'a> {
+    fn by(moves: &[Move<'a>]) -> Self {
+        let after = moves.iter().filter_map(|change| change.after);
+        Self {
+            names: after.clone().map(|place| (place.parent, &place.name)).collect(),
+            standings: after.collect(),
+        }
+    }
+
+    fn place_change(&self, change: &Move<'_>) -> PlaceChangeDisk {
+        let own_name = |before: &Place| {
+            change.after.is_some_and(|after| after.parent == before.parent && after.name == before.name)
+        };
+        let name_taken = change
+            .before
+            .is_some_and(|before| !own_name(before) && self.names.contains(&(before.parent, &before.name)));
+        let order_taken = change
+            .before
+            .is_some_and(|before| change.after != Some(before) && self.standings.contains(before));
+        PlaceChangeDisk {
+            before: change.before.map(Into::into),
+            name_taken,
+            order_taken,
+            after: change.after.map(Into::into),
+        }
+    }
+}
+
+/// The frames of one commit in the making: as many as its size asks for.
+struct FramesBuilder {
+    line: LineId,
+    tid: Tid,
+    frames: Vec<(NewFrame, Head)>,
+    body: BodyBuilder,
+}
+
+impl FramesBuilder {
+    fn new(line: LineId, tid: Tid) -> Self {
+        Self { line, tid, frames: Vec::new(), body: BodyBuilder::default() }
+    }
+
+    fn object(&mut self, facts: FactsDisk, record: Option<&[u8]>) {
+        self.make_room(record.map_or(0, <[u8]>::len));
+        self.body.push_object(facts, record);
+    }
+
+    fn item(&mut self, digest: &Digest, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        self.body.push_item(digest.0, bytes);
+    }
+
+    fn make_room(&mut self, bytes: usize) {
+        if self.body.is_full(bytes) {
+            let (body, content, head) = std::mem::take(&mut self.body).finish(None);
+            let frame = NewFrame { kind: FrameKind::Part, tid: self.tid, line: self.line.0, content, body };
+            self.frames.push((frame, head));
+        }
+    }
+
+    fn finish(mut self, mut meta: crate::format::body::MetaDisk) -> Woven {
+        meta.parts = self.frames.len() as u32;
+        let (body, content, head) = self.body.finish(Some(meta));
+        let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
+        self.frames.push((frame, head));
+        Woven { line: self.line, tid: self.tid, frames: self.frames }
+    }
+}
