@@ -269,7 +269,7 @@ impl Publisher {
         };
         let top = top.ok_or_else(|| PublishError::NoSubtree(host.subtree.to_string()))?;
         let links = Links { base_url: host.base_url.clone(), before, top: top.oid() };
-        Ok(Visit { snapshot, top, links, is_fixed })
+        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, is_fixed })
     }
 
     fn answer_target(
@@ -475,6 +475,9 @@ impl Publisher {
                 (Chosen::Acquired("object.html"), None)
             }
             Content::Template(template) => {
+                if here.is_a("page") {
+                    added.push(("content", Shown::from_safe_string(page::content(visit, here)?)));
+                }
                 let name = template.place().map_or("", |place| place.name.as_str());
                 let declared = template.text("content_type");
                 let media_type = file::media_type(declared, name, "text/html; charset=utf-8");

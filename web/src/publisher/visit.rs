@@ -74,6 +74,7 @@ fn form_text(text: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) snapshot: Snapshot,
+    pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
     pub(crate) links: Links,
@@ -83,7 +84,7 @@ pub(crate) struct Visit {
 
 impl Visit {
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
-        self.snapshot.database().types()
+        &self.types
     }
 
     /// The same for templates.
