@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bough_core::clock::{Clock, IdSource};
@@ -180,6 +180,8 @@ pub struct Database {
 pub(crate) struct Inner {
     pub(crate) engine: Arc<Engine>,
     pub(crate) committer: Committer,
+    /// One at a time: check, pack, backup.
+    pub(crate) maintenance: Mutex<()>,
     /// Held as long as the database is open.
     lock: Mutex<Option<File>>,
 }
@@ -255,11 +257,12 @@ impl Database {
             }
             replayed => replayed?,
         };
-        let blobs = Blobs::new(disk, options.clock.now_micros());
+        let blobs = Blobs::new(Arc::clone(&disk), options.clock.now_micros());
         if let Err(error) = blobs.clear_staged() {
             tracing::warn!(%error, "half-written blobs could not be removed");
         }
         let engine = Engine {
+            disk,
             types: options.types,
             clock: options.clock,
             ids: options.ids,
@@ -273,9 +276,17 @@ impl Database {
             pins: Mutex::default(),
             log,
         };
-        let inner =
-            Inner { engine: Arc::new(engine), committer: Committer::default(), lock: Mutex::new(None) };
+        engine.horizon.store(crate::side::horizon(&engine)?.as_micros(), Ordering::SeqCst);
+        let inner = Inner {
+            engine: Arc::new(engine),
+            committer: Committer::default(),
+            maintenance: Mutex::default(),
+            lock: Mutex::new(None),
+        };
         let database = Self { inner: Arc::new(inner) };
+        if let Err(error) = database.finish_rewrite() {
+            tracing::warn!(%error, "a pack that was interrupted could not be ended; it is tried again at the next start");
+        }
         let is_new = database.head() == Tid::ZERO;
         if is_new {
             database.create_root()?;
@@ -465,8 +476,7 @@ impl Database {
     /// # Errors
     /// When the store cannot be read.
     pub fn attribute(&self, object: &Object, name: &str) -> Result<Option<Value>, StoreError> {
-        let found = bough_core::snapshot::attribute(&self.snapshot(), object, name);
-        found.map_err(|error| StoreError::Missing { what: error.to_string() })
+        Ok(bough_core::snapshot::attribute(&self.snapshot(), object, name)?)
     }
 
     /// How the database stands.

@@ -93,16 +93,9 @@ impl Draft {
     /// Ends the transaction: what it changed, with large values put aside, and the bytes it brought.
     pub(crate) fn finish(self) -> Result<(ChangeSet, Stage), BlobError> {
         let Self { transaction, mut stage } = self;
-        let finished = transaction.finish();
-        let mut changes = finished.map_err(|error| StoreError::Missing { what: error.to_string() })?;
-        for object in &mut changes.objects {
-            for (_, content) in &mut object.cells {
-                if let Some(Content::Value(value)) = content
-                    && let Some(large) = stage.set_aside(value)?
-                {
-                    *content = Some(Content::Large(large));
-                }
-            }
+        let mut changes = transaction.finish().map_err(StoreError::from)?;
+        for (_, content) in changes.objects.iter_mut().flat_map(|object| &mut object.cells) {
+            stage.set_content_aside(content)?;
         }
         Ok((changes, stage))
     }
@@ -201,6 +194,16 @@ impl Stage {
             self.files.push((staged, blob.digest));
         }
         Ok(Value::Blob(blob))
+    }
+
+    /// Puts what a cell shall hold aside, if it is too large for a record.
+    pub(crate) fn set_content_aside(&mut self, content: &mut Option<Content>) -> Result<(), BlobError> {
+        if let Some(Content::Value(value)) = content
+            && let Some(large) = self.set_aside(value)?
+        {
+            *content = Some(Content::Large(large));
+        }
+        Ok(())
     }
 
     /// The value put aside, if it is too large for a record.

@@ -192,7 +192,7 @@ impl<'a> Overlay<'a> {
             Ok(Ok(_)) => self.settle(),
             _ => self.roll_back(),
         }
-        woven.map_err(|error| StoreError::Missing { what: error.to_string() })
+        woven.map_err(StoreError::from)
     }
 
     fn try_weave(
@@ -258,7 +258,7 @@ impl<'a> Overlay<'a> {
         if !matches!(woven, Ok(Ok(_))) {
             self.roll_back();
         }
-        woven.map_err(|error| StoreError::Missing { what: error.to_string() })
+        woven.map_err(StoreError::from)
     }
 
     fn try_weave_back(
@@ -285,8 +285,11 @@ impl<'a> Overlay<'a> {
             self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
         }
         for go in back {
-            let over = Over::Back { place: go.place_after.clone(), exists: go.to.is_some() };
-            self.put_object(go.oid, over);
+            // Where the place stays, the head's record tells it.
+            if go.to.is_none() || go.as_move().is_some() {
+                let over = Over::Back { place: go.place_after.clone(), exists: go.to.is_some() };
+                self.put_object(go.oid, over);
+            }
         }
         let mut moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
         moves.extend(back.iter().filter_map(GoBack::as_move));
