@@ -242,12 +242,12 @@ fn commit_batch<'a>(
         let mut bytes = 0;
         let mut woven: Vec<(usize, Woven, Stage)> = Vec::new();
         while bytes < BATCH_BYTES_MAX
-            && let Some((pending, request)) = rest.next()
+            && let Some((pending, mut request)) = rest.next()
         {
             assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let items = request.stage.waiting();
-            let outcome = match overlay.weave(&request.changes, items, &request.note, tid, now) {
+            let woven_in = overlay.weave(&request.changes, &mut request.stage, &request.note, tid, now);
+            let outcome = match woven_in {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;

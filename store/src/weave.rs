@@ -13,18 +13,20 @@ use std::sync::Arc;
 
 use bough_core::merge::structure::{Checker, Places, Standing, Violation};
 use bough_core::merge::{CellConflict, MergePolicy, merge_changes};
-use bough_core::object::{CellChange, CellKey, Object};
+use bough_core::object::{CellChange, CellKey, Large, Object};
 use bough_core::snapshot::ReadError;
 use bough_core::transaction::{CELLS_MAX, ChangeSet, ObjectChange};
 use bough_core::value::Digest;
-use bough_core::{Name, Oid, Place, Tid};
+use bough_core::{Name, Oid, Place, Tid, Value};
 use bytes::Bytes;
 
+use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
 use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, PlaceChangeDisk};
 use crate::format::record::encode_record;
+use crate::format::value::decode_value;
 use crate::keys::LineId;
-use crate::log::{FrameKind, NewFrame};
+use crate::log::{FrameKind, Location, Log, NewFrame};
 use crate::note::Note;
 
 /// Why a change set cannot be committed as it is.
@@ -86,6 +88,12 @@ enum Over {
 /// The object that a name leads to, if any.
 type Named = Option<Oid>;
 
+/// Where a large value is that the index does not know yet.
+enum Brought {
+    Waiting(Bytes),
+    InLog(Location),
+}
+
 /// The head of a line with the change sets woven so far.
 pub(crate) struct Overlay<'a> {
     engine: &'a Engine,
@@ -93,6 +101,8 @@ pub(crate) struct Overlay<'a> {
     head: Tid,
     objects: HashMap<Oid, Over>,
     names: HashMap<(Oid, Name), Named>,
+    /// Large values that the change sets bring and the index does not know yet.
+    brought: HashMap<Digest, Brought>,
     /// What the change set being woven put over: to take it back.
     replaced_names: Vec<((Oid, Name), Option<Named>)>,
     replaced_objects: Vec<(Oid, Option<Over>)>,
@@ -122,6 +132,7 @@ impl<'a> Overlay<'a> {
             head: engine.head(),
             objects: HashMap::new(),
             names: HashMap::new(),
+            brought: HashMap::new(),
             replaced_names: Vec::new(),
             replaced_objects: Vec::new(),
         }
@@ -146,6 +157,21 @@ impl<'a> Overlay<'a> {
                 .engine
                 .child(self.line, parent, name.as_str(), self.head)
                 .map_err(read_error(format!("child `{name}` of {parent}"))),
+        }
+    }
+
+    fn take_in(&mut self, stage: &Stage) {
+        let waiting =
+            stage.waiting().iter().map(|(digest, bytes)| (*digest, Brought::Waiting(bytes.clone())));
+        let in_log = stage.in_log().iter().map(|(digest, location)| (*digest, Brought::InLog(*location)));
+        self.brought.extend(in_log.chain(waiting));
+    }
+
+    fn large(&self, large: &Large) -> Result<Value, StoreError> {
+        match self.brought.get(&large.digest) {
+            Some(Brought::Waiting(bytes)) => Ok(decode_value(bytes)?),
+            Some(Brought::InLog(location)) => Ok(decode_value(&self.engine.log.read(*location)?)?),
+            None => self.engine.large(large),
         }
     }
 
@@ -186,12 +212,12 @@ impl<'a> Overlay<'a> {
     pub(crate) fn weave(
         &mut self,
         changes: &ChangeSet,
-        items: &[(Digest, Bytes)],
+        stage: &mut Stage,
         note: &Note,
         tid: Tid,
         now_micros: u64,
     ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
-        let woven = self.try_weave(changes, items, note, tid, now_micros);
+        let woven = self.try_weave(changes, stage, note, tid, now_micros);
         match &woven {
             Ok(Ok(_)) => self.settle(),
             _ => self.roll_back(),
@@ -202,15 +228,16 @@ impl<'a> Overlay<'a> {
     fn try_weave(
         &mut self,
         changes: &ChangeSet,
-        items: &[(Digest, Bytes)],
+        stage: &mut Stage,
         note: &Note,
         tid: Tid,
         now_micros: u64,
     ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
+        self.take_in(stage);
         let mut conflicts = self.changed_meanwhile(changes)?;
         let mut edits = Vec::with_capacity(changes.objects.len());
         for change in &changes.objects {
-            match self.merge_object(changes.base, change, tid)? {
+            match self.merge_object(changes.base, change, Some(&mut *stage), tid)? {
                 Ok(None) => {}
                 Ok(Some(edit)) => edits.push(edit),
                 Err(found) => conflicts.extend(found),
@@ -234,8 +261,10 @@ impl<'a> Overlay<'a> {
         let parents =
             edits.iter().flat_map(|edit| edit.places().into_iter().flatten()).map(|place| place.parent);
         let container = self.common_container(parents)?;
+        // What merging put aside, too: later change sets of the batch may meet it.
+        self.take_in(stage);
         let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in items {
+        for (digest, bytes) in stage.waiting() {
             frames.item(digest, bytes);
         }
         let taken = Taken::by(&moves);
@@ -276,7 +305,7 @@ impl<'a> Overlay<'a> {
     ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
         let mut edits = Vec::new();
         for change in merged {
-            match self.merge_object(self.head, change, tid)? {
+            match self.merge_object(self.head, change, None, tid)? {
                 Ok(None) => {}
                 Ok(Some(edit)) => edits.push(edit),
                 Err(found) => return Ok(Err(found)),
@@ -348,6 +377,7 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         change: &ObjectChange,
+        stage: Option<&mut Stage>,
         tid: Tid,
     ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
         let oid = change.oid;
@@ -359,13 +389,26 @@ impl<'a> Overlay<'a> {
             let was_there = before.as_ref().is_some_and(|object| object.place().is_some());
             let is_there = oid == Oid::ROOT || head.as_ref().is_some_and(|object| object.place().is_some());
             let deletes = change.cells.iter().any(|(key, to)| *key == CellKey::Place && to.is_none());
-            if was_there && !is_there && !deletes {
+            // Its making was taken back meanwhile; there is nothing to write to, nor to delete.
+            let is_gone = before.is_some() && head.is_none();
+            if is_gone && deletes {
+                return Ok(Ok(None));
+            }
+            if is_gone || (was_there && !is_there && !deletes) {
                 return Ok(Err(vec![Conflict { oid, reason: ConflictReason::Deleted, since: replaces }]));
             }
             let policy = |key: &CellKey| self.policy(head.as_deref(), key);
-            let fetch = |large: &_| self.engine.large(large).map_err(read_error("a large value"));
+            let fetch = |large: &_| self.large(large).map_err(read_error("a large value"));
             match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
-                Ok(cells) => {
+                Ok(mut cells) => {
+                    if let Some(stage) = stage {
+                        for (_, content) in &mut cells {
+                            let aside = stage.set_content_aside(content);
+                            aside.map_err(|error| {
+                                ReadError::new(format!("what was merged in {oid}"), error)
+                            })?;
+                        }
+                    }
                     merged = cells;
                     &merged
                 }
