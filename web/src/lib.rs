@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Bough's publisher: the tree over HTTP.
+//!
+//! [`app`] makes an axum router that answers every URL with the object it names; [`serve`] runs it on a listener. An
+//! application merges its own routes in before, or nests the site below one.
+//!
+//! Code map: `publisher` (the steps of an answer), `hosts` (which host shows what), `types` (what the built-in types
+//! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
+//! where errors become responses), `access_log`, `serve`, `starter` (the site that a new folder begins with).
+//!
+//! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
+
+mod access_log;
+mod conditional;
+mod config;
+mod error;
+mod hosts;
+mod publisher;
+mod serve;
+pub mod starter;
+mod stream;
+mod template;
+mod types;
+
+use std::sync::Arc;
+
+pub use access_log::AccessLog;
+use axum::Router;
+use bough_store::Database;
+pub use config::{Config, Limits};
+pub use hosts::{AddressRange, Host, HostError, HostTable, ParseAddressRangeError, UnknownHost};
+pub use serve::{Ended, serve};
+pub use types::built_in_types;
+
+/// A router that shows the site at every URL that it has no other route for.
+///
+/// The access log is closed, and so complete, when the last clone of the router is dropped.
+pub fn app(database: Database, config: Config) -> Router {
+    let publisher = publisher::Publisher::new(database, config);
+    Router::new().fallback_service(publisher::Publish(Arc::new(publisher)))
+}

@@ -1,0 +1,67 @@
+//! What an application decides about its site over HTTP.
+
+use std::time::Duration;
+
+use crate::access_log::AccessLog;
+use crate::hosts::{AddressRange, HostTable};
+
+/// Bounds on what one request, or all of them together, may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Longest path of a URL, before decoding.
+    pub path_bytes_max: usize,
+    /// Longest body of a request.
+    pub body_bytes_max: u64,
+    /// Longest head of a request: its line and all header lines.
+    pub header_bytes_max: usize,
+    /// Most header lines.
+    pub headers_max: usize,
+    /// How long a client may take to send the head of a request; also how long it may stay silent between requests.
+    pub header_timeout: Duration,
+    /// How long rendering may take, with the waiting for its turn.
+    pub request_timeout: Duration,
+    /// How many requests may render at the same time; the others wait.
+    pub blocking_jobs_max: usize,
+    /// Most connections at the same time; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// How long open requests may take to end once the server was asked to stop.
+    pub shutdown_timeout: Duration,
+    /// What one page may execute, in instructions of the template engine.
+    pub template_fuel: u64,
+    /// Longest rendered page.
+    pub page_bytes_max: usize,
+    /// How many bytes of compressed answers are kept.
+    pub compressed_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            path_bytes_max: 8 << 10,
+            body_bytes_max: 16 << 20,
+            header_bytes_max: 32 << 10,
+            headers_max: 100,
+            header_timeout: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(30),
+            blocking_jobs_max: std::thread::available_parallelism().map_or(4, |cores| cores.get() * 4),
+            connections_max: 10_000,
+            shutdown_timeout: Duration::from_secs(10),
+            template_fuel: 2_000_000,
+            page_bytes_max: 8 << 20,
+            compressed_bytes_max: 16 << 20,
+        }
+    }
+}
+
+/// How a site is published.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Which host shows which part of the tree.
+    pub hosts: HostTable,
+    /// The addresses of proxies whose word about the client, the host and the scheme is taken.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Where requests are recorded.
+    pub access_log: AccessLog,
+}

@@ -1,0 +1,252 @@
+//! Where errors become responses and log lines, and nowhere else.
+//!
+//! A client gets the acquired template `error-404.html` (or whatever the status is), else `error.html`, else a page
+//! that is always there. It is told what it can do about it and an id, never what went on inside; the log line with
+//! the same id tells that.
+//!
+//! # Invariants
+//! - An error in an error page ends at the page that is always there.
+//! - Nothing that a client sent, and nothing from inside, gets into a page unescaped.
+
+use std::fmt::Write as _;
+
+use axum::http::StatusCode;
+use bough_core::Tid;
+use bough_core::object_type::MethodError;
+use bough_core::snapshot::ReadError;
+use bough_store::HistoryError;
+
+use crate::publisher::moment::FORMS;
+use crate::publisher::path::PathProblem;
+use crate::template::TemplateError;
+
+/// Why a request was not answered with what it asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    #[error("the path was refused: {0}")]
+    Path(#[from] PathProblem),
+    #[error("the host `{0}` is not served here")]
+    Host(String),
+    #[error("the body of {bytes} bytes is longer than {max}")]
+    Body { bytes: u64, max: u64 },
+    #[error("nothing is there")]
+    NotFound,
+    #[error("the host's place `{0}` is not in the tree")]
+    NoSubtree(String),
+    #[error("`{0}` is no moment")]
+    Moment(String),
+    #[error("the moment lies after the head {head}")]
+    Future { head: Tid },
+    #[error("the moment lies before {horizon}, to where the history was packed")]
+    Packed { horizon: Tid },
+    #[error("versions have no URL yet")]
+    Version,
+    #[error("the method is not allowed")]
+    Method { allow: &'static str },
+    #[error("the method needs the permission `{0}`")]
+    Permission(&'static str),
+    #[error("argument: {0}")]
+    Argument(String),
+    #[error("the link's target is not usable: {0}")]
+    Link(String),
+    #[error("the range lies outside of the {bytes} bytes")]
+    Range { bytes: u64 },
+    #[error("all places for rendering were taken until the time was over")]
+    Busy,
+    #[error("rendering took longer than it may")]
+    TooSlow,
+    #[error("panicked: {0}")]
+    Panicked(String),
+    #[error("cannot read the site")]
+    Read(#[from] ReadError),
+    #[error("cannot read the history")]
+    History(#[source] HistoryError),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error("the method failed")]
+    Call(#[source] MethodError),
+    #[error("the answer cannot be sent: {0}")]
+    Reply(String),
+}
+
+impl From<HistoryError> for PublishError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Packed { horizon, .. } => Self::Packed { horizon },
+            HistoryError::Future { head, .. } => Self::Future { head },
+            other => Self::History(other),
+        }
+    }
+}
+
+impl From<MethodError> for PublishError {
+    fn from(error: MethodError) -> Self {
+        match error {
+            MethodError::NoSuchMethod { .. } => Self::NotFound,
+            MethodError::ReadOnly(_) => Self::Method { allow: "GET, HEAD, OPTIONS" },
+            MethodError::Argument { argument, problem } => Self::Argument(format!("`{argument}` {problem}")),
+            MethodError::Refused(why) => Self::Argument(why),
+            MethodError::Read(error) => Self::Read(error),
+            other => Self::Call(other),
+        }
+    }
+}
+
+impl PublishError {
+    /// The status of the response.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
+                StatusCode::URI_TOO_LONG
+            }
+            Self::Path(_) | Self::Moment(_) | Self::Argument(_) => StatusCode::BAD_REQUEST,
+            Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotFound | Self::NoSubtree(_) | Self::Future { .. } | Self::Version | Self::Link(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::Packed { .. } => StatusCode::GONE,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Permission(_) => StatusCode::FORBIDDEN,
+            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Busy | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Panicked(_)
+            | Self::Read(_)
+            | Self::History(_)
+            | Self::Template(_)
+            | Self::Call(_)
+            | Self::Reply(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Path(problem) => problem.to_string(),
+            Self::Host(_) => "This server does not serve the host that was asked for.".into(),
+            Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
+            Self::NotFound | Self::NoSubtree(_) => {
+                "There is nothing at this address. It may have been mistyped, or what was here was deleted."
+                    .into()
+            }
+            Self::Moment(_) => {
+                format!(
+                    "What follows `@at/` in the address is not a moment. These forms are understood: {FORMS}."
+                )
+            }
+            Self::Future { head } => {
+                format!("There is no such commit yet: the newest is {head}. Understood are {FORMS}.")
+            }
+            Self::Packed { horizon } => {
+                format!("The history of that time was packed away: it now begins with {horizon}.")
+            }
+            Self::Version => "Versions of the site cannot be looked at by address yet.".into(),
+            Self::Method { .. } => {
+                "This address can only be read. Writing over HTTP is not open yet: use the command line."
+                    .into()
+            }
+            Self::Permission(permission) => {
+                format!("This needs the permission `{permission}`, and logging in is not possible yet.")
+            }
+            Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
+            Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),
+            Self::Range { bytes } => format!("The range lies outside of the document: it has {bytes} bytes."),
+            Self::Busy => "The server has more to do than it can. Please try again in a moment.".into(),
+            Self::TooSlow => "This page takes longer to make than it may. Please try again later.".into(),
+            _ => {
+                "Something went wrong while making this page. It was recorded; the id below helps to find it."
+                    .into()
+            }
+        }
+    }
+
+    /// Whether the fault is the server's, so that it belongs in the log.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.status().is_server_error() || matches!(self, Self::NoSubtree(_) | Self::Link(_))
+    }
+
+    /// The whole story, for the log.
+    pub(crate) fn story(&self) -> String {
+        let mut story = self.to_string();
+        let mut source = std::error::Error::source(self);
+        // A chain of causes longer than this tells nobody more.
+        for _ in 0..16 {
+            let Some(cause) = source else { break };
+            let _ = write!(story, ": {cause}");
+            source = cause.source();
+        }
+        story
+    }
+}
+
+/// What an error page is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorPage {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    pub(crate) error_id: String,
+}
+
+impl ErrorPage {
+    /// A few words for the status, as in "Not found".
+    pub(crate) fn reason(&self) -> String {
+        let reason = self.status.canonical_reason().unwrap_or("Error").to_lowercase();
+        let mut letters = reason.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    }
+
+    /// The page that is always there.
+    pub(crate) fn fallback(&self) -> String {
+        let (reason, message) = (self.reason(), escape(&self.message));
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{reason}</title>\
+             <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;\
+             margin:15vh auto;padding:0 1.5rem}}small{{opacity:.7}}</style></head>\
+             <body><main><h1>{reason}</h1><p>{message}</p><p><a href=\"/\">To the start page</a></p>\
+             <p><small>{} &middot; {}</small></p></main></body></html>\n",
+            self.status.as_u16(),
+            self.error_id,
+        )
+    }
+}
+
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fallback_page_escapes_what_it_is_given() {
+        let page = ErrorPage {
+            status: StatusCode::NOT_FOUND,
+            message: "<script>\"&'".into(),
+            error_id: "1f".into(),
+        };
+        assert_eq!(page.reason(), "Not found");
+        assert!(page.fallback().contains("&lt;script&gt;&quot;&amp;&#39;"));
+    }
+
+    #[test]
+    fn a_client_is_not_told_what_went_on_inside_and_the_log_is() {
+        let inside = std::io::Error::other("disk 7 is on fire");
+        let error = PublishError::Read(ReadError::new("segment 12", inside));
+        assert!(!error.message().contains("segment") && !error.message().contains("fire"));
+        assert!(error.story().contains("segment 12") && error.story().contains("fire"), "{}", error.story());
+    }
+}

@@ -1,0 +1,769 @@
+//! The publisher: answers a request by showing what its path names.
+//!
+//! The steps: which host and so which part of the tree (`hosts`); the path's steps (`path`); which moment (`moment`);
+//! which object (`bough_core::traversal`); at its one URL, else a redirect (`links`); what it shows (`types`); which
+//! part of that the client needs (`deliver`). Whatever goes wrong ends in `error`.
+//!
+//! What takes microseconds is answered at once. What renders runs on a thread of its own, of which there are a bounded
+//! number, within a deadline.
+//!
+//! # Invariants
+//! - Nothing here writes: every answer comes from one snapshot.
+//! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
+
+pub(crate) mod compress;
+pub(crate) mod deliver;
+pub(crate) mod links;
+pub(crate) mod moment;
+pub(crate) mod path;
+pub(crate) mod visit;
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, RETRY_AFTER,
+};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use bough_core::acquisition::{self, Found};
+use bough_core::object_type::{Call, Effect, MethodError, Reply, Site};
+use bough_core::traversal::{AT, Address, Target, resolve};
+use bough_core::{Name, Object, Oid, Snapshot as _, Value};
+use bough_store::Database;
+use tokio::sync::Semaphore;
+
+use self::compress::Compressed;
+use self::deliver::{Delivery, Document, Payload, Place, already_there, canonical_link, deliver, redirect};
+use self::links::{Links, is_container};
+use self::moment::Moment;
+use self::path::{RequestPath, push_step};
+use self::visit::{Asked, Visit};
+use crate::access_log::{Entry, Recorder};
+use crate::conditional::{Etag, Validators};
+use crate::config::{Config, Limits};
+use crate::error::{ErrorPage, PublishError};
+use crate::hosts::{AddressRange, HostTable, host_name, origin};
+use crate::template::{Bounds, Chosen, Page, Templates};
+use crate::types::{file, folder, link, page, unknown};
+
+/// What can be done at every address.
+const ALLOWED: &str = "GET, HEAD, OPTIONS";
+/// The permission that everybody has.
+const PUBLIC: &str = "view";
+/// Slower than this is worth a line in the log.
+const SLOW_SECS: f64 = 1.0;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A site over HTTP.
+pub(crate) struct Publisher {
+    database: Database,
+    hosts: HostTable,
+    trusted_proxies: Vec<AddressRange>,
+    limits: Limits,
+    templates: Templates,
+    compressed: Compressed,
+    blocking_jobs: Arc<Semaphore>,
+    log: Option<Recorder>,
+    requests: AtomicU64,
+    /// Makes the tags of this run differ from those of others, which may have had other code and other templates.
+    run: [RandomState; 2],
+}
+
+/// What is left to do for an answer.
+enum Step {
+    Ready(Response<Body>),
+    /// On a thread of its own.
+    Later(Job),
+}
+
+type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
+
+/// What went wrong, and where: there error pages are acquired.
+struct Failure {
+    error: PublishError,
+    at: Option<Box<(Visit, Arc<Object>)>>,
+}
+
+impl<E: Into<PublishError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), at: None }
+    }
+}
+
+impl Failure {
+    fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
+        Self { error: error.into(), at: Some(Box::new((visit.clone(), Arc::clone(object)))) }
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(database: Database, config: Config) -> Self {
+        let limits = config.limits;
+        let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
+        let run = [RandomState::new(), RandomState::new()];
+        Self {
+            database,
+            hosts: config.hosts,
+            trusted_proxies: config.trusted_proxies,
+            templates: Templates::new(bounds),
+            compressed: Compressed::new(limits.compressed_bytes_max),
+            blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
+            log: Recorder::start(config.access_log),
+            requests: AtomicU64::new(run[0].hash_one("first request") >> 16),
+            limits,
+            run,
+        }
+    }
+
+    /// Answers a request.
+    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let started = Instant::now();
+        let (parts, _) = request.into_parts();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let authority = match parts.headers.get(HOST) {
+            Some(host) => host.to_str().unwrap_or("?"),
+            None => parts.uri.authority().map_or("", |authority| authority.as_str()),
+        };
+        let origin = origin(&self.trusted_proxies, peer, &parts.headers, authority);
+        let id = self.requests.fetch_add(1, Ordering::Relaxed);
+        let asked = Arc::new(Asked { parts, origin, id, deadline: started + self.limits.request_timeout });
+
+        let step = catch_unwind(AssertUnwindSafe(|| self.begin(&asked))).unwrap_or_else(|panic| {
+            Step::Ready(self.last_resort(&asked, &PublishError::Panicked(panic_text(&*panic))))
+        });
+        let mut response = match step {
+            Step::Ready(response) => response,
+            Step::Later(job) => self.run_later(&asked, job).await,
+        };
+        secure(&mut response);
+        self.record(&asked, &response, started);
+        response
+    }
+
+    async fn run_later(self: &Arc<Self>, asked: &Arc<Asked>, job: Job) -> Response<Body> {
+        let deadline = asked.deadline.into();
+        let permit = tokio::time::timeout_at(deadline, Arc::clone(&self.blocking_jobs).acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return self.last_resort(asked, &PublishError::Busy) };
+        let (publisher, theirs) = (Arc::clone(self), Arc::clone(asked));
+        let work = tokio::task::spawn_blocking(move || {
+            let response = job().unwrap_or_else(|failure| publisher.error_now(&theirs, failure));
+            // Held until the thread is free again, also when nobody waits for the answer any more.
+            drop(permit);
+            response
+        });
+        match tokio::time::timeout_at(deadline, work).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(panic)) => {
+                let text = match panic.try_into_panic() {
+                    Ok(panic) => panic_text(&*panic),
+                    Err(cancelled) => cancelled.to_string(),
+                };
+                self.last_resort(asked, &PublishError::Panicked(text))
+            }
+            Err(_) => self.last_resort(asked, &PublishError::TooSlow),
+        }
+    }
+
+    fn record(&self, asked: &Asked, response: &Response<Body>, started: Instant) {
+        let took = started.elapsed();
+        if took.as_secs_f64() > SLOW_SECS {
+            tracing::warn!(id = asked.id, path = asked.parts.uri.path(), ?took, "a slow request");
+        }
+        let Some(log) = &self.log else { return };
+        let is_head = asked.parts.method == Method::HEAD;
+        let length =
+            response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        log.record(&Entry {
+            id: asked.id,
+            client: asked.origin.client,
+            method: &asked.parts.method,
+            uri: &asked.parts.uri,
+            version: asked.parts.version,
+            headers: &asked.parts.headers,
+            status: response.status(),
+            bytes: if is_head { 0 } else { length.unwrap_or(0) },
+            took,
+        });
+    }
+
+    /// Does what takes microseconds.
+    fn begin(self: &Arc<Self>, asked: &Arc<Asked>) -> Step {
+        match self.publish(asked) {
+            Ok(step) => step,
+            Err(failure) => self.error_step(asked, failure),
+        }
+    }
+
+    fn publish(self: &Arc<Self>, asked: &Arc<Asked>) -> Result<Step, Failure> {
+        check_length(asked, self.limits.body_bytes_max)?;
+        match asked.parts.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(Step::Ready(options())),
+            _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
+        }
+        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
+            .map_err(PublishError::from)?;
+        if path.has_empty_steps {
+            let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+            let url = asked.with_query(path.to_url(&prefix));
+            return Ok(Step::Ready(redirect(StatusCode::PERMANENT_REDIRECT, &url, false)?));
+        }
+        let address = Address::of(&path.steps);
+        if address.version.is_some() {
+            return Err(PublishError::Version.into());
+        }
+        if let [only] = address.steps
+            && only == AT
+        {
+            return Err(PublishError::Moment(String::new()).into());
+        }
+        let visit = self.visit(asked, address.moment)?;
+        let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
+            .map_err(|error| Failure::at(error, &visit, &visit.top))?;
+        self.answer_target(asked, visit, target, path.ends_in_slash)
+    }
+
+    fn host(&self, asked: &Asked) -> Option<&Arc<crate::hosts::Host>> {
+        let authority = &asked.origin.authority;
+        let name = host_name(authority).unwrap_or_default();
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.hosts.find(&name.to_ascii_lowercase())
+        } else {
+            self.hosts.find(name)
+        }
+    }
+
+    /// The site as this host shows it at this moment.
+    fn visit(&self, asked: &Asked, moment: Option<&str>) -> Result<Visit, PublishError> {
+        let host = self.host(asked).ok_or_else(|| PublishError::Host(asked.origin.authority.clone()))?;
+        let mut before = host.prefix.clone();
+        let mut is_fixed = false;
+        let snapshot = match moment {
+            None => self.database.snapshot(),
+            Some(text) => {
+                let moment = Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))?;
+                push_step(&mut before, AT);
+                push_step(&mut before, text);
+                let tid = match moment {
+                    Moment::Commit(tid) => tid,
+                    Moment::Time(micros) => self.database.tid_at(micros)?,
+                };
+                is_fixed = matches!(moment, Moment::Commit(_));
+                self.database.snapshot_at(tid)?
+            }
+        };
+        let top = match bough_core::snapshot::find(&snapshot, &host.subtree)? {
+            Some(oid) => snapshot.object(oid)?,
+            None => None,
+        };
+        let top = top.ok_or_else(|| PublishError::NoSubtree(host.subtree.to_string()))?;
+        let links = Links { base_url: host.base_url.clone(), before, top: top.oid() };
+        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, is_fixed })
+    }
+
+    fn answer_target(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        visit: Visit,
+        target: Target,
+        ends_in_slash: bool,
+    ) -> Result<Step, Failure> {
+        let moved_to = |url: String| {
+            let url = asked.with_query(url);
+            redirect(StatusCode::PERMANENT_REDIRECT, &url, visit.is_fixed).map(Step::Ready)
+        };
+        match target {
+            Target::Object(object) => {
+                let wants_slash = object.oid() == visit.top.oid()
+                    || is_container(&visit.snapshot, visit.types(), &object)
+                        .map_err(|error| Failure::at(error, &visit, &object))?;
+                if wants_slash != ends_in_slash
+                    && let Some(url) = visit.links.url(&visit.snapshot, visit.types(), object.oid())?
+                {
+                    return Ok(moved_to(url)?);
+                }
+                self.show(asked, visit, object, None)
+            }
+            Target::Method { object, .. } | Target::Applied { object, .. } if ends_in_slash => {
+                let _ = object;
+                let path = asked.parts.uri.path().trim_end_matches('/').to_owned();
+                let path =
+                    RequestPath::parse(&path, self.limits.path_bytes_max).map_err(PublishError::from)?;
+                let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+                Ok(moved_to(path.to_url(&prefix))?)
+            }
+            Target::Method { object, method } => self.call_later(asked, visit, object, method),
+            Target::Applied { object, template } => {
+                let canonical = self.canonical(&visit, object.oid())?;
+                self.render_later(asked, visit, object, Content::Template(template), canonical)
+            }
+            Target::Moved(oid) => match visit.links.url(&visit.snapshot, visit.types(), oid)? {
+                Some(url) => Ok(moved_to(url)?),
+                None => Err(Failure::at(PublishError::NotFound, &visit, &visit.top)),
+            },
+            Target::View { object, .. } => Err(Failure::at(PublishError::NotFound, &visit, &object)),
+            Target::Missing { reached, .. } => Err(Failure::at(PublishError::NotFound, &visit, &reached)),
+        }
+    }
+
+    fn canonical(&self, visit: &Visit, oid: Oid) -> Result<Option<HeaderValue>, PublishError> {
+        let url = visit.links.url(&visit.snapshot, visit.types(), oid)?;
+        Ok(url.and_then(|url| canonical_link(&visit.links.absolute(url))))
+    }
+
+    /// Shows an object as its type does. `folder`: the one at whose URL it is shown, if that is not its own.
+    fn show(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        visit: Visit,
+        object: Arc<Object>,
+        shown_for: Option<&Object>,
+    ) -> Result<Step, Failure> {
+        let here = Arc::clone(&object);
+        let failing = visit.clone();
+        self.show_by_type(asked, visit, object, shown_for).map_err(|failure| match failure.at {
+            Some(_) => failure,
+            None => Failure::at(failure.error, &failing, &here),
+        })
+    }
+
+    fn show_by_type(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        visit: Visit,
+        object: Arc<Object>,
+        shown_for: Option<&Object>,
+    ) -> Result<Step, Failure> {
+        let type_name = object.type_name().cloned();
+        let known = type_name.as_ref().and_then(|name| visit.types().get(name.as_str()));
+        if let Some(method) = known.and_then(|known| known.default_method()).cloned() {
+            return self.call_later(asked, visit, object, method);
+        }
+        let type_name = type_name.as_ref().map_or("", Name::as_str);
+        if object.oid() == visit.top.oid() || is_container(&visit.snapshot, visit.types(), &object)? {
+            let Some(document) = folder::default_document(&visit, &object)? else {
+                return self.render_later(asked, visit, object, Content::Listing, None);
+            };
+            return self.show(asked, visit, document, Some(&object));
+        }
+        let canonical = match shown_for {
+            Some(folder) => self.canonical(&visit, folder.oid())?,
+            None => match folder::shown_by(&visit, &object)? {
+                Some(folder) => self.canonical(&visit, folder.oid())?,
+                None => None,
+            },
+        };
+        match type_name {
+            "file" | "image" => {
+                let document = file::show(&visit, &object)?;
+                self.send(asked, visit, Document { canonical, ..document })
+            }
+            "link" => {
+                let (url, is_permanent) = link::target(&visit, &object)?;
+                let status = if is_permanent { StatusCode::PERMANENT_REDIRECT } else { StatusCode::FOUND };
+                Ok(Step::Ready(redirect(status, &url, visit.is_fixed)?))
+            }
+            "page" => self.render_later(asked, visit, object, Content::Page, canonical),
+            "template" => {
+                // A template at its own URL makes a page of the place where it stands.
+                let here = match object.place() {
+                    Some(place) => visit.snapshot.object(place.parent)?,
+                    None => None,
+                };
+                let here = here.unwrap_or_else(|| Arc::clone(&object));
+                self.render_later(asked, visit, here, Content::Template(object), canonical)
+            }
+            _ => self.render_later(asked, visit, object, Content::Unknown, canonical),
+        }
+    }
+
+    fn send(self: &Arc<Self>, asked: &Arc<Asked>, visit: Visit, document: Document) -> Result<Step, Failure> {
+        match deliver(&self.compressed, asked, &visit, document, Place::Async)? {
+            Delivery::Ready(response) => Ok(Step::Ready(response)),
+            Delivery::ToCompress(document) => {
+                let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
+                Ok(Step::Later(Box::new(move || {
+                    publisher.send_now(&asked, &visit, document).map_err(Failure::from)
+                })))
+            }
+        }
+    }
+
+    fn send_now(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        document: Document,
+    ) -> Result<Response<Body>, PublishError> {
+        match deliver(&self.compressed, asked, visit, document, Place::Blocking)? {
+            Delivery::Ready(response) => Ok(response),
+            Delivery::ToCompress(_) => Err(PublishError::Reply("compression was put off twice".into())),
+        }
+    }
+
+    /// The tag of what is rendered for an object. A page may show anything that the snapshot holds, so the snapshot's
+    /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
+    fn rendered_validators(&self, visit: &Visit, object: &Object, template: Oid) -> Validators {
+        let identity = (object.oid(), object.revision(), template, visit.snapshot.tid());
+        let mut tag = [0; 16];
+        tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
+        tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
+        Validators { etag: Etag::of_bytes(&tag), modified_secs: None }
+    }
+
+    fn render_later(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        visit: Visit,
+        here: Arc<Object>,
+        content: Content,
+        canonical: Option<HeaderValue>,
+    ) -> Result<Step, Failure> {
+        let template = if let Content::Template(template) = &content { template.oid() } else { Oid::ROOT };
+        let validators = self.rendered_validators(&visit, &here, template);
+        if let Some(response) = already_there(asked, &visit, &validators, canonical.as_ref()) {
+            return Ok(Step::Ready(response));
+        }
+        let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
+        Ok(Step::Later(Box::new(move || {
+            let rendered = publisher.render(&asked, &visit, &here, &content);
+            let document = rendered.map_err(|error| Failure::at(error, &visit, &here))?;
+            let document = Document { validators: Some(validators), canonical, ..document };
+            publisher.send_now(&asked, &visit, document).map_err(|error| Failure::at(error, &visit, &here))
+        })))
+    }
+
+    fn render(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        here: &Arc<Object>,
+        content: &Content,
+    ) -> Result<Document, PublishError> {
+        use minijinja::Value as Shown;
+        let title = bough_core::snapshot::attribute(&visit.snapshot, here, "title")?;
+        let title = match (title.as_ref().and_then(Value::as_text), here.place()) {
+            (Some(title), _) => title.to_owned(),
+            (None, Some(place)) => place.name.to_string(),
+            (None, None) => "Site".to_owned(),
+        };
+        let mut added = vec![("page_title", Shown::from(title))];
+        let (template, media_type) = match content {
+            Content::Page => {
+                added.push(("content", Shown::from_safe_string(page::content(visit, here)?)));
+                (Chosen::Acquired("layout.html"), None)
+            }
+            Content::Listing => {
+                let listing = folder::list(visit, asked, here)?;
+                added.push(("entries", listing.entries));
+                added.push(("listing", listing.about));
+                (Chosen::Acquired("listing.html"), None)
+            }
+            Content::Unknown => {
+                added.push(("attributes", unknown::attributes(visit, here)?));
+                (Chosen::Acquired("object.html"), None)
+            }
+            Content::Template(template) => {
+                if here.is_a("page") {
+                    added.push(("content", Shown::from_safe_string(page::content(visit, here)?)));
+                }
+                let name = template.place().map_or("", |place| place.name.as_str());
+                let declared = template.text("content_type");
+                let media_type = file::media_type(declared, name, "text/html; charset=utf-8");
+                (Chosen::Object(template), Some(media_type))
+            }
+        };
+        let scene = visit.scene(asked);
+        let page = self.templates.render(Page { scene, here: Arc::clone(here), added, template })?;
+        let document = Document::html(page);
+        Ok(match media_type {
+            Some(media_type) => Document { media_type, ..document },
+            None => document,
+        })
+    }
+
+    fn call_later(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        visit: Visit,
+        object: Arc<Object>,
+        method: Name,
+    ) -> Result<Step, Failure> {
+        let type_name = object.type_name().map_or("", Name::as_str);
+        let spec = visit.types().schema(type_name).and_then(|schema| schema.method(method.as_str()));
+        if let Some(spec) = spec {
+            if !spec.permission.is_empty() && !spec.permission.eq_ignore_ascii_case(PUBLIC) {
+                return Err(Failure::at(PublishError::Permission(spec.permission), &visit, &object));
+            }
+            if spec.effect == Effect::Writes {
+                return Err(Failure::at(PublishError::Method { allow: "OPTIONS" }, &visit, &object));
+            }
+        }
+        let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
+        Ok(Step::Later(Box::new(move || {
+            publisher
+                .call(&asked, &visit, &object, &method)
+                .map_err(|error| Failure::at(error, &visit, &object))
+        })))
+    }
+
+    fn call(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        object: &Arc<Object>,
+        method: &Name,
+    ) -> Result<Response<Body>, PublishError> {
+        let type_name = object.type_name().cloned().map_or_else(|| Name::new("unknown"), Ok);
+        let no_method = |type_name: Name| MethodError::NoSuchMethod { type_name, method: method.to_string() };
+        let type_name = type_name.map_err(|error| PublishError::Reply(error.to_string()))?;
+        let known = visit.types().get(type_name.as_str()).ok_or_else(|| no_method(type_name.clone()))?;
+        let arguments = asked.query().into_iter().map(|(key, mut values)| {
+            let value = match values.len() {
+                1 => Value::from(values.remove(0)),
+                _ => Value::List(values.into_iter().map(Value::from).collect()),
+            };
+            (key, value)
+        });
+        let mut call = Call {
+            object: object.oid(),
+            site: Site::Snapshot(&visit.snapshot),
+            arguments: &arguments.collect(),
+            now_micros: self.database.now_micros(),
+        };
+        match known.call(method, &mut call)? {
+            Reply::Document { media_type, body } => {
+                let media_type = HeaderValue::from_str(&media_type)
+                    .map_err(|error| PublishError::Reply(format!("media type: {error}")))?;
+                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body.into())))
+            }
+            Reply::GoTo(oid) => {
+                let url =
+                    visit.links.url(&visit.snapshot, visit.types(), oid)?.ok_or(PublishError::NotFound)?;
+                redirect(StatusCode::FOUND, &url, false)
+            }
+            Reply::Value(Value::Text(text)) => {
+                let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
+                let body = text.as_bytes().to_vec().into();
+                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body)))
+            }
+            Reply::Value(value) => {
+                let media_type = HeaderValue::from_static("application/json");
+                let body = crate::template::value_to_json(&value).to_string().into_bytes().into();
+                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body)))
+            }
+        }
+    }
+
+    // What goes wrong.
+
+    /// Answers with an error page: at once where it is the one that is always there.
+    fn error_step(self: &Arc<Self>, asked: &Arc<Asked>, failure: Failure) -> Step {
+        let at = match failure.at {
+            Some(at) => Some(at),
+            // What failed had no place: the start page's error pages are the next best.
+            None => self.visit(asked, None).ok().map(|visit| {
+                let top = Arc::clone(&visit.top);
+                Box::new((visit, top))
+            }),
+        };
+        let template = at.as_ref().and_then(|at| error_template(&at.0, &at.1, failure.error.status()));
+        match (template, at) {
+            (Some(template), Some(at)) => {
+                let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
+                Step::Later(Box::new(move || {
+                    Ok(publisher.error_with(&asked, &failure.error, &at.0, &at.1, &template))
+                }))
+            }
+            _ => Step::Ready(self.last_resort(asked, &failure.error)),
+        }
+    }
+
+    /// The same on a thread where rendering is allowed.
+    fn error_now(&self, asked: &Asked, failure: Failure) -> Response<Body> {
+        let template = failure.at.as_ref().and_then(|at| {
+            error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
+        });
+        match template {
+            Some((at, template)) => self.error_with(asked, &failure.error, &at.0, &at.1, &template),
+            None => self.last_resort(asked, &failure.error),
+        }
+    }
+
+    fn error_with(
+        &self,
+        asked: &Asked,
+        error: &PublishError,
+        visit: &Visit,
+        here: &Arc<Object>,
+        template: &Object,
+    ) -> Response<Body> {
+        use minijinja::Value as Shown;
+        let facts = error_page(asked, error);
+        let added = vec![
+            ("page_title", Shown::from(facts.reason())),
+            ("status", Shown::from(facts.status.as_u16())),
+            ("reason", Shown::from(facts.reason())),
+            ("message", Shown::from(&facts.message)),
+            ("error_id", Shown::from(&facts.error_id)),
+        ];
+        let page = Page {
+            scene: visit.scene(asked),
+            here: Arc::clone(here),
+            added,
+            template: Chosen::Object(template),
+        };
+        match self.templates.render(page) {
+            Ok(page) => {
+                log_error(asked, error);
+                error_response(asked, error, page)
+            }
+            Err(problem) => {
+                tracing::error!(
+                    id = facts.error_id,
+                    error = PublishError::from(problem).story(),
+                    "in an error page"
+                );
+                self.last_resort(asked, error)
+            }
+        }
+    }
+
+    /// Answers with the page that is always there.
+    fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
+        log_error(asked, error);
+        error_response(asked, error, error_page(asked, error).fallback())
+    }
+}
+
+/// What is rendered.
+enum Content {
+    /// A page in its layout.
+    Page,
+    /// What is in a folder.
+    Listing,
+    /// An object of an unknown type.
+    Unknown,
+    /// What this template makes.
+    Template(Arc<Object>),
+}
+
+fn check_length(asked: &Asked, max: u64) -> Result<(), PublishError> {
+    let length = asked.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match length {
+        Some(bytes) if bytes > max => Err(PublishError::Body { bytes, max }),
+        _ => Ok(()),
+    }
+}
+
+fn options() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
+    response
+}
+
+/// The template for this status that an object acquires.
+fn error_template(visit: &Visit, here: &Object, status: StatusCode) -> Option<Arc<Object>> {
+    let find = |name: &str| {
+        let acquired = acquisition::get(&visit.snapshot, visit.types(), here.oid(), name);
+        let Ok(Some(Found::Child(oid))) = acquired.map(|found| found.map(|acquired| acquired.found)) else {
+            return None;
+        };
+        visit.snapshot.object(oid).ok().flatten().filter(|object| object.is_a("template"))
+    };
+    find(&format!("error-{}.html", status.as_u16())).or_else(|| find("error.html"))
+}
+
+fn error_page(asked: &Asked, error: &PublishError) -> ErrorPage {
+    ErrorPage { status: error.status(), message: error.message(), error_id: format!("{:012x}", asked.id) }
+}
+
+fn log_error(asked: &Asked, error: &PublishError) {
+    let id = format!("{:012x}", asked.id);
+    let path = asked.parts.uri.path();
+    let path: String = path.chars().take(500).collect();
+    if error.is_internal() {
+        tracing::error!(id, path, error = error.story(), "a request failed");
+    } else {
+        tracing::debug!(id, path, error = error.story(), "a request was refused");
+    }
+}
+
+fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response<Body> {
+    let bytes = page.len() as u64;
+    let is_head = asked.parts.method == Method::HEAD;
+    let mut response = Response::new(if is_head { Body::empty() } else { Body::from(page) });
+    *response.status_mut() = error.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&format!("{:012x}", asked.id)) {
+        headers.insert(REQUEST_ID, id);
+    }
+    match error {
+        PublishError::Method { allow } => {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        PublishError::Busy | PublishError::TooSlow => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        PublishError::Range { bytes } => {
+            if let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}")) {
+                headers.insert(CONTENT_RANGE, range);
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// What every response says to the browser. Nothing about TLS: whether there is any is for whoever ends it to say.
+fn secure(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(
+        HeaderName::from_static("referrer-policy"),
+        HeaderValue::from_static("strict-origin-when-cross-origin"),
+    );
+    headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN"));
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "something that is no text".to_owned(),
+    }
+}
+
+/// The publisher as axum takes it.
+#[derive(Clone)]
+pub(crate) struct Publish(pub(crate) Arc<Publisher>);
+
+impl tower::Service<Request<Body>> for Publish {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let publisher = Arc::clone(&self.0);
+        Box::pin(async move { Ok(publisher.answer(request).await) })
+    }
+}

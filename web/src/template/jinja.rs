@@ -1,0 +1,459 @@
+//! Jinja: compiles templates of the tree and runs them within bounds.
+//!
+//! A template that is included, extended or imported by name is acquired from the place of the template that names
+//! it; a template never finds itself that way, so that `/news/layout.html` may extend the `layout.html` of the site.
+//! Where nothing is acquired, the built-in one of that name is taken, if there is one.
+//!
+//! # Invariants
+//! - A compiled template belongs to one revision of one object, so nothing ever has to be thrown away for being old.
+//! - Running ends: by fuel, by depth, by the length of what was written, by the deadline. Known gap: fuel counts
+//!   instructions, so text that doubles itself with `~` in variables is bounded by the deadline alone.
+//! - What is not defined is an error that names the template and the line.
+//!
+//! Not here: what the names in a template mean (`namespace`).
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bough_core::acquisition::{self, Found};
+use bough_core::snapshot::{ReadError, attribute, path_of};
+use bough_core::{Object, Oid, Tid};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use parking_lot::Mutex;
+
+use super::namespace::{Names, Scene, unreadable};
+
+/// How deep includes, macros and blocks may be nested. What the stack of a worker thread takes, several times over.
+const RECURSION_MAX: usize = 150;
+/// Longest source of one template.
+const SOURCE_BYTES_MAX: usize = 256 << 10;
+/// Most numbers that `range` gives.
+const RANGE_MAX: usize = 10_000;
+/// Longest text that a filter makes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// How many compiled templates are kept; past that all are compiled afresh as they are used.
+const COMPILED_MAX: usize = 512;
+/// Templates that are always there.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("layout.html", include_str!("builtin/layout.html")),
+    ("listing.html", include_str!("builtin/listing.html")),
+    ("object.html", include_str!("builtin/object.html")),
+];
+/// What the keys of built-in templates begin with; the others begin with an oid.
+const BUILT_IN_MARK: &str = "built-in/";
+
+/// Why a template did not make a page.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum TemplateError {
+    /// It is wrong, or ran into a bound other than those below.
+    #[error("template `{template}`, line {line}")]
+    Failed { template: String, line: usize, source: Error },
+    /// More than may be written.
+    #[error("template `{template}` wrote more than {max} bytes")]
+    TooLong { template: String, max: usize },
+    /// It ran too long.
+    #[error("template `{template}` ran out of time")]
+    OutOfTime { template: String },
+    /// It could not be read.
+    #[error("cannot read a template")]
+    Read(#[from] ReadError),
+}
+
+/// What to render.
+pub(crate) struct Page<'a> {
+    pub(crate) scene: Arc<Scene>,
+    /// The object shown.
+    pub(crate) here: Arc<Object>,
+    /// What the names of a template mean besides what the object acquires.
+    pub(crate) added: Vec<(&'static str, Value)>,
+    pub(crate) template: Chosen<'a>,
+}
+
+/// Which template makes the page.
+pub(crate) enum Chosen<'a> {
+    /// This one.
+    Object(&'a Object),
+    /// The one of this name that the object shown acquires, else the built-in one.
+    Acquired(&'static str),
+}
+
+/// Bounds of one rendering.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) fuel: u64,
+    pub(crate) page_bytes_max: usize,
+}
+
+/// The template engine with what it has compiled.
+pub(crate) struct Templates {
+    compiled: Mutex<Environment<'static>>,
+    count: AtomicUsize,
+    bounds: Bounds,
+}
+
+impl Templates {
+    /// An engine within these bounds.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { compiled: Mutex::new(environment()), count: AtomicUsize::new(0), bounds }
+    }
+
+    /// Renders a page.
+    ///
+    /// # Errors
+    /// When a template is wrong, ran into a bound, or could not be read.
+    pub(crate) fn render(&self, page: Page<'_>) -> Result<String, TemplateError> {
+        let Page { scene, here, added, template } = page;
+        let key = match template {
+            Chosen::Object(template) => key_of(template),
+            Chosen::Acquired(name) => {
+                locate(&scene, name, here.oid(), None)?.unwrap_or_else(|| format!("{BUILT_IN_MARK}{name}"))
+            }
+        };
+        let run = Arc::new(Run { scene: Arc::clone(&scene), here: here.oid(), loaded: AtomicUsize::new(0) });
+        let mut environment = self.compiled.lock().clone();
+        prepare(&mut environment, &run, self.bounds);
+        let mut page =
+            Bounded { bytes: Vec::with_capacity(4 << 10), max: self.bounds.page_bytes_max, is_full: false };
+        let names = Value::from_object(Names { scene: Arc::clone(&scene), here, added });
+        let rendered = environment
+            .get_template(&key)
+            .and_then(|template| template.render_captured_to(names, &mut page).map(drop));
+        let explained = rendered.map_err(|error| explain(&scene, &key, &page, error));
+        self.keep_compiled(environment, &run);
+        explained?;
+        // Only text is ever written.
+        String::from_utf8(page.bytes).map_err(|error| {
+            let source = Error::new(ErrorKind::BadSerialization, error.to_string());
+            TemplateError::Failed { template: readable(&scene, &key), line: 0, source }
+        })
+    }
+
+    /// Takes over what this run compiled, without what belongs to the run alone.
+    fn keep_compiled(&self, mut environment: Environment<'static>, run: &Run) {
+        let loaded = run.loaded.load(Ordering::Relaxed);
+        if loaded == 0 {
+            return;
+        }
+        if self.count.fetch_add(loaded, Ordering::Relaxed) + loaded > COMPILED_MAX {
+            self.count.store(loaded, Ordering::Relaxed);
+            environment.clear_templates();
+        }
+        environment.set_loader(|_: &str| Ok(None::<String>));
+        environment.set_path_join_callback(|name, _| Cow::Borrowed(name));
+        environment.set_formatter(minijinja::escape_formatter);
+        *self.compiled.lock() = environment;
+    }
+}
+
+/// One rendering, for the callbacks of the engine.
+struct Run {
+    scene: Arc<Scene>,
+    here: Oid,
+    /// How many templates had to be compiled.
+    loaded: AtomicUsize,
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_recursion_limit(RECURSION_MAX);
+    environment.set_auto_escape_callback(|key| {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        let extension = name.rsplit_once('.').map_or("html", |(_, extension)| extension);
+        match extension {
+            "txt" | "text" | "md" | "css" | "js" | "csv" | "json" => AutoEscape::None,
+            _ => AutoEscape::Html,
+        }
+    });
+    // It shows a template everything that there is.
+    environment.remove_global("debug");
+    environment.add_function("range", range);
+    environment.add_filter("replace", replace);
+    environment.add_filter("join", join);
+    environment.add_filter("indent", indent);
+    environment.add_filter("batch", batch);
+    // Their widths and counts make much of little, and nobody needs them for a page.
+    for filter in ["format", "pprint", "slice"] {
+        environment.remove_filter(filter);
+    }
+    environment
+}
+
+fn prepare(environment: &mut Environment<'static>, run: &Arc<Run>, bounds: Bounds) {
+    environment.set_fuel(Some(bounds.fuel));
+    let loading = Arc::clone(run);
+    environment.set_loader(move |key| {
+        loading.loaded.fetch_add(1, Ordering::Relaxed);
+        load(&loading.scene, key)
+    });
+    let joining = Arc::clone(run);
+    environment.set_path_join_callback(move |name, from| Cow::Owned(join_names(&joining, name, from)));
+    let deadline = run.scene.deadline;
+    let written = AtomicU64::new(0);
+    let most = bounds.page_bytes_max as u64;
+    // Also sees what goes into variables (`{% set x %}...{% endset %}`) and so never into the page itself.
+    environment.set_formatter(move |out, state, value| {
+        // What is no text is written out first, and lists can hold each other many times over.
+        let written_out = match value.kind() {
+            ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => Some(Value::from(in_full(value)?)),
+            _ => None,
+        };
+        let value = written_out.as_ref().unwrap_or(value);
+        let bytes = value.as_str().map_or(16, |text| text.len() as u64 + 1);
+        if written.fetch_add(bytes, Ordering::Relaxed) + bytes > most.saturating_mul(2) {
+            return Err(Error::new(ErrorKind::WriteFailure, "more was written than a page may hold"));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::new(ErrorKind::OutOfFuel, OUT_OF_TIME));
+        }
+        minijinja::escape_formatter(out, state, value)
+    });
+}
+
+const OUT_OF_TIME: &str = "out of time";
+
+/// The key under which a template of the tree is compiled: its oid, its revision, and its name for the escaping.
+fn key_of(template: &Object) -> String {
+    let name = template.place().map_or("template", |place| place.name.as_str());
+    format!("{}.{}/{name}", template.oid(), template.revision())
+}
+
+fn parse_key(key: &str) -> Option<(Oid, Tid)> {
+    let (ids, _) = key.split_once('/')?;
+    let (oid, tid) = ids.split_once('.')?;
+    Some((oid.parse().ok()?, tid.parse().ok()?))
+}
+
+/// The key of the template called `name`, acquired by the object `from`; `asking` is passed over.
+fn locate(scene: &Scene, name: &str, from: Oid, asking: Option<Oid>) -> Result<Option<String>, ReadError> {
+    let mut place = from;
+    // Only a template that asks for its own name goes round again, one container higher; so this ends at the root.
+    loop {
+        let acquired = acquisition::acquire(&*scene.snapshot, &scene.types, place, name)?;
+        let Some((Found::Child(oid), at)) = acquired.map(|acquired| (acquired.found, acquired.at)) else {
+            return Ok(None);
+        };
+        let Some(template) = scene.snapshot.object(oid)? else { return Ok(None) };
+        if Some(oid) == asking {
+            let above =
+                scene.snapshot.object(at)?.and_then(|object| object.place().map(|place| place.parent));
+            match above {
+                Some(above) => {
+                    place = above;
+                    continue;
+                }
+                None => return Ok(None),
+            }
+        }
+        return Ok(template.is_a("template").then(|| key_of(&template)));
+    }
+}
+
+/// The key of `name` as the template `from` means it; the name itself, which no loader knows, where there is none.
+fn join_names(run: &Run, name: &str, from: &str) -> String {
+    let found = match parse_key(from) {
+        Some((asking, _)) => {
+            container(&run.scene, asking).and_then(|place| locate(&run.scene, name, place, Some(asking)))
+        }
+        None => locate(&run.scene, name, run.here, None),
+    };
+    match found {
+        Ok(Some(key)) => key,
+        Ok(None) => format!("{BUILT_IN_MARK}{name}"),
+        Err(error) => {
+            tracing::error!(%error, name, "cannot look for a template");
+            format!("unreadable/{name}")
+        }
+    }
+}
+
+fn container(scene: &Scene, oid: Oid) -> Result<Oid, ReadError> {
+    let object = scene.snapshot.object(oid)?;
+    Ok(object.and_then(|object| object.place().map(|place| place.parent)).unwrap_or(Oid::ROOT))
+}
+
+fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
+    if let Some(name) = key.strip_prefix(BUILT_IN_MARK) {
+        let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+        return match found {
+            Some((_, source)) => Ok(Some((*source).to_owned())),
+            None => {
+                let problem = format!("no template `{name}` here or in the folders above");
+                Err(Error::new(ErrorKind::TemplateNotFound, problem))
+            }
+        };
+    }
+    let Some((oid, _)) = parse_key(key) else {
+        return Err(Error::new(ErrorKind::TemplateNotFound, "the template could not be looked for"));
+    };
+    let Some(template) = scene.snapshot.object(oid).map_err(unreadable)? else { return Ok(None) };
+    let source = attribute(&*scene.snapshot, &template, "source").map_err(unreadable)?;
+    let source = source.as_ref().and_then(bough_core::Value::as_text).unwrap_or_default();
+    if source.len() > SOURCE_BYTES_MAX {
+        let problem =
+            format!("the template has {} bytes; at most {SOURCE_BYTES_MAX} are taken", source.len());
+        return Err(Error::new(ErrorKind::SyntaxError, problem));
+    }
+    Ok(Some(source.to_owned()))
+}
+
+/// The path of the template with this key, for people.
+fn readable(scene: &Scene, key: &str) -> String {
+    let path = parse_key(key).and_then(|(oid, _)| path_of(&*scene.snapshot, oid).ok().flatten());
+    path.map_or_else(|| key.to_owned(), |path| path.to_string())
+}
+
+fn explain(scene: &Scene, key: &str, page: &Bounded, error: Error) -> TemplateError {
+    if page.is_full {
+        return TemplateError::TooLong { template: readable(scene, key), max: page.max };
+    }
+    // The innermost error knows the template that is wrong; those around it only included that one.
+    let (mut name, mut line) = (error.name().unwrap_or(key).to_owned(), error.line().unwrap_or(0));
+    let mut is_out_of_time = error.detail() == Some(OUT_OF_TIME);
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        if let Some(inner) = inner.downcast_ref::<Error>() {
+            is_out_of_time |= inner.detail() == Some(OUT_OF_TIME);
+            if let (Some(inner_name), Some(inner_line)) = (inner.name(), inner.line()) {
+                (name, line) = (inner_name.to_owned(), inner_line);
+            }
+        }
+        cause = inner.source();
+    }
+    let template = readable(scene, &name);
+    if is_out_of_time {
+        return TemplateError::OutOfTime { template };
+    }
+    TemplateError::Failed { template, line, source: error }
+}
+
+/// Takes at most so many bytes.
+struct Bounded {
+    bytes: Vec<u8>,
+    max: usize,
+    is_full: bool,
+}
+
+impl io::Write for &mut Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.max {
+            self.is_full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A value as text, as far as texts go.
+fn in_full(value: &Value) -> Result<String, Error> {
+    struct Limited(String);
+
+    impl fmt::Write for Limited {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            if self.0.len() + text.len() > TEXT_BYTES_MAX {
+                return Err(fmt::Error);
+            }
+            self.0.push_str(text);
+            Ok(())
+        }
+    }
+
+    let mut limited = Limited(String::new());
+    write!(limited, "{value}").map_err(|_| too_long("printing a list or map"))?;
+    Ok(limited.0)
+}
+
+fn too_long(what: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidOperation,
+        format!("{what} makes a text of more than {TEXT_BYTES_MAX} bytes"),
+    )
+}
+
+fn range(from: i64, to: Option<i64>, step: Option<i64>) -> Result<Value, Error> {
+    let (from, to) = to.map_or((0, from), |to| (from, to));
+    let step = step.unwrap_or(1);
+    let distance = i128::from(to) - i128::from(from);
+    if step == 0 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "range with a step of 0"));
+    }
+    let count = (distance / i128::from(step)) + i128::from(distance % i128::from(step) != 0);
+    let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+    if count > RANGE_MAX {
+        let problem = format!("range of {count} numbers: at most {RANGE_MAX} are given");
+        return Err(Error::new(ErrorKind::InvalidOperation, problem));
+    }
+    let numbers = (0..count).map(|nth| i128::from(from) + nth as i128 * i128::from(step));
+    Ok(Value::from(numbers.map(Value::from).collect::<Vec<_>>()))
+}
+
+fn replace(text: Cow<'_, str>, from: Cow<'_, str>, to: Cow<'_, str>) -> Result<String, Error> {
+    let count = text.matches(&*from).count();
+    if text.len().saturating_add(count.saturating_mul(to.len())) > TEXT_BYTES_MAX {
+        return Err(too_long("replace"));
+    }
+    Ok(text.replace(&*from, &to))
+}
+
+fn join(items: Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
+    let between = between.unwrap_or_default();
+    let mut joined = String::new();
+    for (nth, item) in items.try_iter()?.enumerate() {
+        if nth > 0 {
+            joined.push_str(&between);
+        }
+        match item.as_str() {
+            Some(text) => joined.push_str(text),
+            None => joined.push_str(&item.to_string()),
+        }
+        if joined.len() > TEXT_BYTES_MAX {
+            return Err(too_long("join"));
+        }
+    }
+    Ok(joined)
+}
+
+fn batch(items: Value, count: usize, fill: Option<Value>) -> Result<Value, Error> {
+    if count == 0 || count > RANGE_MAX {
+        let problem = format!("batches of {count}: from 1 to {RANGE_MAX} are made");
+        return Err(Error::new(ErrorKind::InvalidOperation, problem));
+    }
+    let mut batches: Vec<Vec<Value>> = Vec::new();
+    for item in items.try_iter()? {
+        match batches.last_mut() {
+            Some(last) if last.len() < count => last.push(item),
+            _ => batches.push(vec![item]),
+        }
+    }
+    if let (Some(fill), Some(last)) = (fill, batches.last_mut()) {
+        last.resize(count, fill);
+    }
+    Ok(Value::from(batches.into_iter().map(Value::from).collect::<Vec<_>>()))
+}
+
+fn indent(text: Cow<'_, str>, width: usize, first: Option<bool>) -> Result<String, Error> {
+    let lines = text.lines().count().max(1);
+    if lines.saturating_mul(width).saturating_add(text.len()) > TEXT_BYTES_MAX {
+        return Err(too_long("indent"));
+    }
+    let space = " ".repeat(width);
+    let mut indented = String::with_capacity(text.len() + lines * width);
+    for (nth, line) in text.split_inclusive('\n').enumerate() {
+        if (nth > 0 || first == Some(true)) && !line.trim().is_empty() {
+            indented.push_str(&space);
+        }
+        indented.push_str(line);
+    }
+    Ok(indented)
+}

@@ -1,0 +1,12 @@
+//! The publisher as a client sees it: every test asks a router, without a port.
+
+mod conditional;
+mod errors;
+mod hosts;
+mod moments;
+mod paths;
+mod server;
+mod site;
+mod starter;
+mod templates;
+mod types;

@@ -1,0 +1,123 @@
+//! The server on a real socket, and the access log.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bough_web::{AccessLog, Config, Ended, Limits, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use crate::site::TestSite;
+
+struct Running {
+    address: std::net::SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<Ended>,
+}
+
+async fn start(limits: Limits) -> Running {
+    let site = TestSite::new();
+    site.put_file("/f.txt", b"four");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(async move {
+        let stopped = async move { stopped.await.unwrap_or_default() };
+        serve(listener, site.router, &limits, stopped).await
+    });
+    Running { address, stop, server }
+}
+
+/// Everything that the server says to these bytes until it closes.
+async fn say(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may close before everything is written: then what it said still counts.
+    let _ = stream.write_all(bytes).await;
+    let mut said = Vec::new();
+    let _ =
+        tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut said)).await.expect("it closes");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn requests_are_answered_over_a_socket_and_the_server_ends_when_asked() {
+    let running = start(Limits::default()).await;
+    let said = say(running.address, b"GET /f.txt HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n") && said.ends_with("\r\n\r\nfour"), "{said}");
+    assert!(said.contains("date: "));
+    running.stop.send(()).unwrap();
+    assert_eq!(running.server.await.unwrap(), Ended::Complete);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_much_or_too_slowly_is_let_go() {
+    let limits = Limits {
+        header_bytes_max: 8 << 10,
+        headers_max: 20,
+        header_timeout: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let running = start(limits).await;
+    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(30));
+    for request in [long, many] {
+        let said = say(running.address, request.as_bytes()).await;
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    }
+    let slow = say(running.address, b"GET / HTTP/1.1\r\nhost:").await;
+    assert!(slow.is_empty() || slow.starts_with("HTTP/1.1 408"), "{slow}");
+    let silent = say(running.address, b"").await;
+    assert!(silent.is_empty() || silent.starts_with("HTTP/1.1 408"), "{silent}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_keep_the_server_from_ending() {
+    let running = start(Limits { shutdown_timeout: Duration::from_secs(2), ..Limits::default() }).await;
+    let mut idle = TcpStream::connect(running.address).await.unwrap();
+    idle.write_all(b"GET /f.txt HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut first = [0; 15];
+    idle.read_exact(&mut first).await.unwrap();
+    running.stop.send(()).unwrap();
+    assert_eq!(running.server.await.unwrap(), Ended::Complete);
+}
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_request_is_in_the_access_log() {
+    let sink = Sink::default();
+    let config = Config {
+        access_log: AccessLog::Combined(Box::new(sink.clone())),
+        trusted_proxies: vec!["192.0.2.1".parse().unwrap()],
+        ..Config::default()
+    };
+    let site = TestSite::with_config(config);
+    site.put_file("/f.txt", b"four");
+    site.get("/f.txt?a=b").await;
+    site.get_with("/missing", &[("x-forwarded-for", "203.0.113.9"), ("user-agent", "me")]).await;
+    drop(site);
+    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(
+        lines[0].starts_with("192.0.2.1 - - [")
+            && lines[0].ends_with("\"GET /f.txt?a=b HTTP/1.1\" 200 4 \"-\" \"-\"")
+    );
+    assert!(
+        lines[1].starts_with("203.0.113.9 ") && lines[1].contains(" 404 ") && lines[1].ends_with("\"me\"")
+    );
+}
