@@ -39,7 +39,7 @@ pub use call::Called;
 pub use error::Error;
 pub use read::{Children, Handle, Moment, View};
 pub use site::{Site, SiteBuilder, Written};
-pub use tx::Tx;
+pub use tx::{Tx, file_type};
 
 /// The names that an application begins with.
 pub mod prelude {

@@ -193,8 +193,8 @@ impl DerefMut for Tx<'_> {
     }
 }
 
-/// The type of a new file of this name.
-pub(crate) fn file_type(name: &str) -> &'static str {
+/// The built-in type of a new file of this name: `image` where its extension says so, else `file`.
+pub fn file_type(name: &str) -> &'static str {
     const IMAGES: [&str; 10] = ["apng", "avif", "bmp", "gif", "ico", "jpeg", "jpg", "png", "svg", "webp"];
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     if IMAGES.contains(&extension.as_str()) { "image" } else { "file" }
