@@ -109,7 +109,9 @@ impl PublishError {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Permission(_) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Busy | Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Panicked(_)
             | Self::Read(_)
             | Self::History(_)
@@ -152,7 +154,9 @@ impl PublishError {
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),
             Self::Range { bytes } => format!("The range lies outside of the document: it has {bytes} bytes."),
             Self::Busy => "The server has more to do than it can. Please try again in a moment.".into(),
-            Self::TooSlow => "This page takes longer to make than it may. Please try again later.".into(),
+            Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
+                "This page takes longer to make than it may. Please try again later.".into()
+            }
             _ => {
                 "Something went wrong while making this page. It was recorded; the id below helps to find it."
                     .into()

@@ -6,8 +6,8 @@
 //!
 //! # Invariants
 //! - A compiled template belongs to one revision of one object, so nothing ever has to be thrown away for being old.
-//! - Running ends: by fuel, by depth, by the length of what was written, by the deadline. Known gap: fuel counts
-//!   instructions, so text that doubles itself with `~` in variables is bounded by the deadline alone.
+//! - Running ends: by fuel, by depth, by the length of what was written, by the deadline; and no text or list grows
+//!   past a bound on the way (`guard` sees to what the engine does not count).
 //! - What is not defined is an error that names the template and the line.
 //!
 //! Not here: what the names in a template mean (`namespace`).
@@ -26,12 +26,11 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use parking_lot::Mutex;
 
+use super::guard::guarded;
 use super::namespace::{Names, Scene, unreadable};
 
 /// How deep includes, macros and blocks may be nested. What the stack of a worker thread takes, several times over.
 const RECURSION_MAX: usize = 150;
-/// Longest source of one template.
-const SOURCE_BYTES_MAX: usize = 256 << 10;
 /// Most numbers that `range` gives.
 const RANGE_MAX: usize = 10_000;
 /// Longest text that a filter makes.
@@ -147,6 +146,7 @@ impl Templates {
         environment.set_loader(|_: &str| Ok(None::<String>));
         environment.set_path_join_callback(|name, _| Cow::Borrowed(name));
         environment.set_formatter(minijinja::escape_formatter);
+        environment.remove_global("__plain");
         *self.compiled.lock() = environment;
     }
 }
@@ -171,6 +171,8 @@ fn environment() -> Environment<'static> {
             _ => AutoEscape::Html,
         }
     });
+    environment.add_function("__text", text_part);
+    environment.add_function("__part", part);
     // It shows a template everything that there is.
     environment.remove_global("debug");
     environment.add_function("range", range);
@@ -178,8 +180,10 @@ fn environment() -> Environment<'static> {
     environment.add_filter("join", join);
     environment.add_filter("indent", indent);
     environment.add_filter("batch", batch);
+    environment.add_filter("escape", escape);
+    environment.add_filter("e", escape);
     // Their widths and counts make much of little, and nobody needs them for a page.
-    for filter in ["format", "pprint", "slice"] {
+    for filter in ["chain", "format", "pprint", "slice"] {
         environment.remove_filter(filter);
     }
     environment
@@ -195,9 +199,19 @@ fn prepare(environment: &mut Environment<'static>, run: &Arc<Run>, bounds: Bound
     let joining = Arc::clone(run);
     environment.set_path_join_callback(move |name, from| Cow::Owned(join_names(&joining, name, from)));
     let deadline = run.scene.deadline;
-    let written = AtomicU64::new(0);
     let most = bounds.page_bytes_max as u64;
     // Also sees what goes into variables (`{% set x %}...{% endset %}`) and so never into the page itself.
+    let counted = Arc::new(AtomicU64::new(0));
+    let written = Arc::clone(&counted);
+    environment.add_function("__plain", move |bytes: u64| {
+        if counted.fetch_add(bytes, Ordering::Relaxed) + bytes > most.saturating_mul(2) {
+            return Err(Error::new(ErrorKind::WriteFailure, "more was written than a page may hold"));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::new(ErrorKind::OutOfFuel, OUT_OF_TIME));
+        }
+        Ok("")
+    });
     environment.set_formatter(move |out, state, value| {
         // What is no text is written out first, and lists can hold each other many times over.
         let written_out = match value.kind() {
@@ -212,7 +226,12 @@ fn prepare(environment: &mut Environment<'static>, run: &Arc<Run>, bounds: Bound
         if Instant::now() > deadline {
             return Err(Error::new(ErrorKind::OutOfFuel, OUT_OF_TIME));
         }
-        minijinja::escape_formatter(out, state, value)
+        match value.as_str() {
+            Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => {
+                out.write_str(&crate::error::escape(text)).map_err(Error::from)
+            }
+            _ => minijinja::escape_formatter(out, state, value),
+        }
     });
 }
 
@@ -282,7 +301,7 @@ fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
     if let Some(name) = key.strip_prefix(BUILT_IN_MARK) {
         let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
         return match found {
-            Some((_, source)) => Ok(Some((*source).to_owned())),
+            Some((_, source)) => guarded(source).map(Some),
             None => {
                 let problem = format!("no template `{name}` here or in the folders above");
                 Err(Error::new(ErrorKind::TemplateNotFound, problem))
@@ -295,12 +314,7 @@ fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
     let Some(template) = scene.snapshot.object(oid).map_err(unreadable)? else { return Ok(None) };
     let source = attribute(&*scene.snapshot, &template, "source").map_err(unreadable)?;
     let source = source.as_ref().and_then(bough_core::Value::as_text).unwrap_or_default();
-    if source.len() > SOURCE_BYTES_MAX {
-        let problem =
-            format!("the template has {} bytes; at most {SOURCE_BYTES_MAX} are taken", source.len());
-        return Err(Error::new(ErrorKind::SyntaxError, problem));
-    }
-    Ok(Some(source.to_owned()))
+    guarded(source).map(Some)
 }
 
 /// The path of the template with this key, for people.
@@ -374,6 +388,26 @@ fn in_full(value: &Value) -> Result<String, Error> {
     Ok(limited.0)
 }
 
+/// A side of `~`, as text within bounds.
+fn text_part(value: Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => in_full(&value).map(Value::from),
+        _ => part(value),
+    }
+}
+
+/// A side of `+` or `*`, within bounds.
+fn part(value: Value) -> Result<Value, Error> {
+    match value.as_str() {
+        Some(text) if text.len() > TEXT_BYTES_MAX / 2 => Err(too_long("`~`, `+` or `*`")),
+        None if value.len().is_some_and(|items| items > RANGE_MAX) => {
+            let problem = format!("`+` and `*` take lists of at most {RANGE_MAX} items");
+            Err(Error::new(ErrorKind::InvalidOperation, problem))
+        }
+        _ => Ok(value),
+    }
+}
+
 fn too_long(what: &str) -> Error {
     Error::new(
         ErrorKind::InvalidOperation,
@@ -422,6 +456,18 @@ fn join(items: Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
         }
     }
     Ok(joined)
+}
+
+/// As the engine's own, but with slashes as they are: most of what is escaped is in a link.
+fn escape(value: Value) -> Result<Value, Error> {
+    if value.is_safe() {
+        return Ok(value);
+    }
+    let text = match value.as_str() {
+        Some(text) => crate::error::escape(text),
+        None => crate::error::escape(&in_full(&value)?),
+    };
+    Ok(Value::from_safe_string(text))
 }
 
 fn batch(items: Value, count: usize, fill: Option<Value>) -> Result<Value, Error> {

@@ -5,7 +5,7 @@
 //! attributes only; `object.acquire("name")` asks the containers, too.
 //!
 //! # Invariants
-//! - Nothing is read before a template asks for it, and children are read by the page.
+//! - Nothing is read before a template asks for it, and never more than a bounded number of children.
 //! - An error of the store ends the rendering: it is a value that cannot be used, so no template can swallow it.
 //! - Names that begin with `_` are not seen.
 
@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use bough_core::acquisition::{self, Found};
 use bough_core::object_type::TypeRegistry;
-use bough_core::snapshot::{Chain, Child, ChildOrder, ChildrenPage, ReadError, attribute, chain, chain_path};
+use bough_core::snapshot::{Chain, ChildOrder, ChildrenPage, ReadError, attribute, chain, chain_path};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::{Content, Object, Oid, Value as Stored};
 use minijinja::value::{Enumerator, Kwargs, Object as TemplateObject, ObjectRepr, Value, from_args};
@@ -402,7 +402,7 @@ impl TemplateObject for Shown {
     }
 }
 
-/// The children of an object, read page by page while a loop goes on.
+/// Children of an object, for a loop.
 #[derive(Debug)]
 struct Children {
     scene: Arc<Scene>,
@@ -414,6 +414,23 @@ impl Children {
     fn all(scene: &Arc<Scene>, of: Oid) -> Self {
         Self { scene: Arc::clone(scene), of, page: ChildrenPage::first(CHILDREN_MAX) }
     }
+
+    /// Who the children are. All at once, since a loop visits all and wants to know which is the last; what they hold
+    /// is read as the loop comes to them.
+    fn read(&self) -> Result<Vec<Oid>, ReadError> {
+        let mut found = Vec::new();
+        let mut page = ChildrenPage { limit: CHILDREN_BATCH.min(self.page.limit), ..self.page.clone() };
+        while found.len() < self.page.limit {
+            let children = self.scene.snapshot.children(self.of, &page)?;
+            found.extend(children.iter().filter(|child| !child.name.is_private()).map(|child| child.oid));
+            match children.last() {
+                Some(last) if children.len() == page.limit => page = page.following(last),
+                _ => break,
+            }
+        }
+        found.truncate(self.page.limit);
+        Ok(found)
+    }
 }
 
 impl TemplateObject for Children {
@@ -422,65 +439,17 @@ impl TemplateObject for Children {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Iter(Box::new(ChildrenWalk {
-            scene: Arc::clone(&self.scene),
-            of: self.of,
-            page: ChildrenPage { limit: CHILDREN_BATCH.min(self.page.limit), ..self.page.clone() },
-            left: self.page.limit,
-            read: Vec::new().into_iter(),
-            is_at_end: false,
-        }))
+        let scene = Arc::clone(&self.scene);
+        match self.read() {
+            Ok(children) => {
+                Enumerator::Iter(Box::new(children.into_iter().map(move |oid| or_error(scene.object(oid)))))
+            }
+            Err(error) => Enumerator::Values(vec![Value::from(unreadable(error))]),
+        }
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
         let first = ChildrenPage { limit: 1, ..self.page.clone() };
         self.scene.snapshot.children(self.of, &first).is_ok_and(|children| !children.is_empty())
-    }
-}
-
-struct ChildrenWalk {
-    scene: Arc<Scene>,
-    of: Oid,
-    page: ChildrenPage,
-    left: usize,
-    read: std::vec::IntoIter<Child>,
-    is_at_end: bool,
-}
-
-impl ChildrenWalk {
-    fn read_on(&mut self) -> Result<(), ReadError> {
-        let children = self.scene.snapshot.children(self.of, &self.page)?;
-        self.is_at_end = children.len() < self.page.limit;
-        if let Some(last) = children.last() {
-            self.page = self.page.following(last);
-        }
-        self.read = children.into_iter();
-        Ok(())
-    }
-}
-
-impl Iterator for ChildrenWalk {
-    type Item = Value;
-
-    fn next(&mut self) -> Option<Value> {
-        loop {
-            if self.left == 0 {
-                return None;
-            }
-            match self.read.next() {
-                Some(child) if child.name.is_private() => {}
-                Some(child) => {
-                    self.left -= 1;
-                    return Some(or_error(self.scene.object(child.oid)));
-                }
-                None if self.is_at_end => return None,
-                None => {
-                    if let Err(error) = self.read_on() {
-                        self.left = 0;
-                        return Some(Value::from(unreadable(error)));
-                    }
-                }
-            }
-        }
     }
 }
