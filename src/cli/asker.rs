@@ -31,10 +31,6 @@ impl dyn Asker + '_ {
         self.send(Reply::Row(json))
     }
 
-    pub(crate) fn remark(&mut self, text: impl Into<String>) -> Result<(), Failure> {
-        self.send(Reply::Remark(text.into()))
-    }
-
     /// Says which commit was made, in the form that every writing command has.
     pub(crate) fn wrote(&mut self, tid: Option<Tid>, sentence: impl Into<String>) -> Result<(), Failure> {
         self.row(&Wrote { tid: tid.map(|tid| tid.to_string()), sentence: sentence.into() })

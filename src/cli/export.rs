@@ -179,7 +179,8 @@ impl Exporter<'_> {
     /// Sends a container and everything in it. As deep as the tree, which is bounded.
     fn folder(&mut self, folder: &Handle, path: &str) -> Result<(), Failure> {
         self.item(ItemKind::Folder, path, 0)?;
-        let mut sidecar = Sidecar { folder: self.folder_itself(folder, path)?, ..Sidecar::default() };
+        let mut sidecar = Sidecar::default();
+        sidecar.folder = self.folder_itself(folder, path)?;
         let mut names: Vec<String> = Vec::new();
         for child in folder.children() {
             let child = child?;

@@ -202,6 +202,8 @@ struct Importer<'a> {
     deferred: Vec<Deferred>,
     problems: Vec<String>,
     reordered: u64,
+    /// The top, where it was there before and nothing describes it.
+    unmarked: Option<Oid>,
     summary: Summary,
 }
 
@@ -227,6 +229,7 @@ impl<'a> Importer<'a> {
             deferred: Vec::new(),
             problems: Vec::new(),
             reordered: 0,
+            unmarked: None,
             summary,
         })
     }
@@ -272,7 +275,10 @@ impl<'a> Importer<'a> {
             }
         };
         match self.standing(parent, name, false)? {
-            Standing::Container(oid) => self.push(String::new(), oid, false),
+            Standing::Container(oid) => {
+                self.unmarked = Some(oid);
+                self.push(String::new(), oid, false)
+            }
             Standing::Leaf(oid) if self.command.delete => {
                 self.draft.delete(oid)?;
                 self.add_folder(parent, &name.clone(), String::new())
@@ -466,6 +472,7 @@ impl<'a> Importer<'a> {
         folder.seen.extend(sidecar.children.keys().filter_map(|name| Name::new(name).ok()));
         folder.sidecar = Some(sidecar.clone());
         if let Some(described) = &sidecar.folder {
+            self.unmarked = self.unmarked.filter(|top| *top != oid);
             let is_changed = self.describe(oid, &path, described, is_new)?;
             if is_changed && !is_new {
                 self.summary.changed += 1;
@@ -650,11 +657,21 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// Lets names that begin with `_` have URLs below the top, unless the source itself says what the top is. The
+    /// root is left alone: it is a site, not a folder of files.
+    fn mark_files(&mut self) -> Result<(), Failure> {
+        let Some(oid) = self.unmarked.take() else { return Ok(()) };
+        let is_changed = self.set(oid, &Name::new(FILES)?, Value::Bool(true), false)?;
+        self.summary.changed += u64::from(is_changed);
+        Ok(())
+    }
+
     fn finish(mut self, asker: &mut dyn Asker) -> Result<(), Failure> {
         while !self.open.is_empty() {
             self.close_folder(asker)?;
         }
         self.resolve_deferred()?;
+        self.mark_files()?;
         if !self.problems.is_empty() && !self.command.skip_bad {
             let message = format!("cannot import to `{}`: nothing was changed", self.top);
             let failure = refused(message, &self.problems);

@@ -78,14 +78,14 @@ pub(crate) fn typed<T: serde::de::DeserializeOwned>(row: Json) -> Result<T, Fail
     serde_json::from_value(row).map_err(|error| Failure::because("cannot read the answer", &error))
 }
 
-/// Shows the row of a writing command: what was done, and how to take it back.
-pub(crate) fn print_wrote(row: Json, screen: &mut Screen) -> Result<(), Failure> {
+/// Shows the row of a writing command: what was done, and how to `undo` (or `redo`) it.
+pub(crate) fn print_wrote(row: Json, verb: &str, screen: &mut Screen) -> Result<(), Failure> {
     let wrote: Wrote = typed(row)?;
     match wrote.tid {
         Some(tid) => {
             screen.line(&format!("{} ({tid})", wrote.sentence))?;
             let program = screen.program.clone();
-            screen.line(&format!("undo with: {program} undo {tid}"))
+            screen.line(&format!("{verb} with: {program} undo {tid}"))
         }
         None => screen.line("Nothing changed"),
     }

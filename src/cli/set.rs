@@ -53,7 +53,7 @@ impl SiteCommand for Set {
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, screen)
+        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

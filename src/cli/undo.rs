@@ -105,7 +105,7 @@ impl SiteCommand for Undo {
                 ))
             }
             Row::Blocker(row) => screen.line(&format!("  stands against it: {}", blocker_line(&row))),
-            Row::Wrote(_) => print_wrote(row, screen),
+            Row::Wrote(_) => print_wrote(row, "redo", screen),
         }
     }
 
@@ -196,9 +196,11 @@ fn blocker_row(site: &Site, blocker: &Blocker) -> BlockerRow {
     use bough::store::BlockerReason;
     let path = blocker.path.as_ref().map_or_else(|| blocker.oid.to_string(), ToString::to_string);
     let cell = match &blocker.reason {
-        BlockerReason::Cell { cell: CellKey::Attribute(name), .. } => Some(name.to_string()),
-        BlockerReason::Cell { cell: CellKey::Type, .. } => Some("(type)".to_owned()),
-        BlockerReason::Cell { .. } | BlockerReason::NameTaken { .. } => Some("(place)".to_owned()),
+        BlockerReason::Cell(blocked) => match &blocked.cell {
+            CellKey::Attribute(name) => Some(name.to_string()),
+            other => Some(format!("({other})")),
+        },
+        BlockerReason::NameTaken { .. } => Some("(place)".to_owned()),
         _ => None,
     };
     BlockerRow {
