@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bough::Site;
-use bough::store::{OpenError, OpenReport};
+use bough::store::OpenReport;
 
 use super::asker::Here;
 use super::failure::{Code, Failure};
@@ -35,7 +35,7 @@ pub(crate) fn run(data: &Path, mut request: Request, screen: &mut Screen) -> Res
     if !data.exists() && !request.command().writes() {
         let message = format!("there is no data folder `{}`", data.display());
         let failure = Failure::new(Code::Folder, message);
-        return Err(failure.advise("bough serve").advise("bough --data FOLDER ... if it is elsewhere"));
+        return Err(failure.advise("bough serve").advise("another folder with --data FOLDER"));
     }
     match reach(data)? {
         Reached::Server(stream) => ask(stream, &request, screen),
@@ -64,18 +64,16 @@ pub(crate) fn reach(data: &Path) -> Result<Reached, Failure> {
         if let Some(stream) = socket::connect(data)? {
             return Ok(Reached::Server(stream));
         }
-        let holder = match opening::open(data, None) {
+        let held = match opening::open(data, None) {
             Ok((site, report)) => return Ok(Reached::Folder(site, Box::new(report))),
-            Err(bough::Error::Open(OpenError::Locked { folder, holder })) => {
-                OpenError::Locked { folder, holder }
-            }
+            Err(error) if opening::is_held(&error) => error,
             Err(error) => return Err(opening::refused(data, error)),
         };
         if began.elapsed() > LOCK_TIMEOUT {
-            return Err(opening::refused(data, holder.into()));
+            return Err(opening::refused(data, held));
         }
         if began.elapsed() > LOCK_REMARK_AFTER && !is_said {
-            remark(&format!("waiting: {holder}"));
+            remark(&format!("waiting: {held}"));
             is_said = true;
         }
         thread::sleep(LOCK_POLL);

@@ -143,7 +143,7 @@ pub(crate) fn from_open(failure: Failure, error: &OpenError) -> Failure {
             failure.advise(format!("wait for process {pid}{what} to end, or stop it: kill {pid}"))
         }
         OpenError::Locked { .. } => failure.advise("wait for the other process to end"),
-        _ => failure.advise("bough --data OTHER-FOLDER ... to work on another site"),
+        _ => failure.advise("another site with --data FOLDER"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bough::store::index::IndexError;
 use bough::store::{Database, Note, OpenError, OpenReport, Options, ProgressSink};
 use bough::{Error, Site};
 
@@ -13,6 +14,11 @@ pub(crate) fn open(data: &Path, progress: Option<ProgressSink>) -> Result<(Site,
     let options = Options { progress, ..Options::new(bough::web::built_in_types()) };
     let (database, report) = Database::open(data, options)?;
     Ok((Site::over(database), report))
+}
+
+/// Whether another process has the folder, or is just giving it free: the lock goes before the index is closed.
+pub(crate) fn is_held(error: &Error) -> bool {
+    matches!(error, Error::Open(OpenError::Locked { .. } | OpenError::Index(IndexError::InUse { .. })))
 }
 
 /// Why the folder could not be opened, for people.

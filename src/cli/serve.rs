@@ -16,9 +16,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use bough::store::{OpenError, OpenReport, Progress};
+use bough::Site;
+use bough::store::{OpenReport, Progress};
 use bough::web::{AccessLog, Config};
-use bough::{Error, Site};
 use serde_json::json;
 use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
@@ -286,7 +286,7 @@ fn open(data: &Path, gate: &Arc<Gate>) -> Result<(Site, OpenReport), Failure> {
         bar.finish_and_clear();
         match opened {
             Ok(opened) => return Ok(opened),
-            Err(error @ Error::Open(OpenError::Locked { .. })) => {
+            Err(error) if opening::is_held(&error) => {
                 let is_served = socket::connect(data)?.is_some();
                 if is_served || began.elapsed() > LOCK_TIMEOUT {
                     return Err(opening::refused(data, error));
