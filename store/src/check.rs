@@ -17,6 +17,7 @@ use crate::commit::index_frame;
 use crate::database::Database;
 use crate::engine::{Engine, StoreError};
 use crate::format::body::{ChangeDisk, EntryDisk, Head, HeadAt};
+use crate::index::{self, Key};
 use crate::keys::{self, LineId};
 use crate::log::{Damage, FrameKind, FrameView, Log, Visited, chunk_payload};
 use crate::snapshot::Snapshot;
@@ -219,7 +220,7 @@ impl Check<'_> {
         }
         for item in &head.disk.items {
             self.report.items += 1;
-            if !payload(item.chunk).is_some_and(|bytes| *blake3::hash(bytes).as_bytes() == item.digest) {
+            if payload(item.chunk).is_none_or(|bytes| *blake3::hash(bytes).as_bytes() != item.digest) {
                 self.report
                     .fault(format!("content {} does not match its digest", Digest(item.digest)), Vec::new());
             }
@@ -259,7 +260,7 @@ impl Check<'_> {
         let engine = self.engine;
         let (mut from, below) = (keys::all_revisions().0.to_vec(), keys::all_revisions().1);
         loop {
-            let mut batch: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+            let mut batch: Vec<(Key, index::Value)> = Vec::new();
             engine.index.scan(&from, &below, &mut |key, value| {
                 batch.push((key.into(), value.into()));
                 if batch.len() < 1_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
