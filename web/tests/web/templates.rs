@@ -27,7 +27,13 @@ async fn render(site: &TestSite, source: &str) -> (u16, String) {
 async fn a_template_sees_what_its_place_acquires_and_the_site_around_it() {
     let site = site();
     site.put("/a/t.html", "template", &[]);
+    site.put("/a/_private", "page", &[("title", "hidden")]);
+    site.set("/a", "_note", "hidden");
     for (source, expected) in [
+        (
+            "{{ here.child('_private') }} {{ here.acquire('_note') }} {{ here._note is defined }}",
+            "none none False",
+        ),
         ("{{ title }} {{ colour }}", "A &amp; co red"),
         (
             "{{ here.title }} {{ here.name }} {{ here.type }} {{ here.url }} {{ here.path }}",
