@@ -280,7 +280,8 @@ impl Engine {
     /// Whether the bytes of a blob are kept already.
     pub(crate) fn has_blob(&self, blob: &BlobRef) -> Result<bool, StoreError> {
         if blob.bytes > ITEM_BYTES_MAX {
-            return Ok(self.blobs.is_kept(&blob.digest));
+            let kept = self.blobs.is_kept(blob);
+            return kept.map_err(|source| StoreError::Blob { digest: blob.digest, source });
         }
         Ok(self.item_location(&blob.digest)?.is_some())
     }
