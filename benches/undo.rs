@@ -7,7 +7,7 @@ use bough_core::{ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::{Database, Note, UndoChoices};
 
 use harness::site::{self, add_folder, add_page, import, set_number, write};
-use harness::{Bench, Target, median, timed};
+use harness::{Bench, Target, median, timed, timed_on_cpu};
 
 /// What an imported file has on average.
 const FILE_BYTES: usize = 15_000;
@@ -21,6 +21,19 @@ fn undo(database: &Database, of: Tid) -> anyhow::Result<Tid> {
     undone.ok_or_else(|| anyhow::anyhow!("nothing to undo"))
 }
 
+fn undo_large(
+    bench: &mut Bench,
+    name: &str,
+    database: &Database,
+    of: Tid,
+    most: Target,
+) -> anyhow::Result<Tid> {
+    let (undone, seconds, on_cpu) = timed_on_cpu(|| undo(database, of))?;
+    bench.figure(name, seconds, "s", most);
+    bench.figure(format!("{name}: on a CPU"), on_cpu, "s", Target::None);
+    Ok(undone)
+}
+
 fn large_commit(bench: &mut Bench) -> anyhow::Result<()> {
     let folder = bench.place("store")?;
     let database = site::open(&folder)?;
@@ -32,19 +45,16 @@ fn large_commit(bench: &mut Bench) -> anyhow::Result<()> {
     let last = format!("/import/f{}/p{}", (files - 1) / 100 * 100, files - 1);
     let is_there =
         || -> anyhow::Result<bool> { Ok(find(&database.snapshot(), &ObjectPath::parse(&last)?)?.is_some()) };
-    let (undone, seconds) = timed(|| undo(&database, imported))?;
+    let undone = undo_large(bench, "undo of the import", &database, imported, most)?;
     anyhow::ensure!(!is_there()?, "it is still there");
-    bench.figure("undo of the import", seconds, "s", most);
-    let (redone, seconds) = timed(|| undo(&database, undone))?;
+    let redone = undo_large(bench, "redo", &database, undone, most)?;
     anyhow::ensure!(is_there()?, "it is not there again");
-    bench.figure("redo", seconds, "s", most);
     database.close()?;
     drop(database);
 
     // Nothing in memory.
     let database = site::open(&folder)?;
-    let (_, seconds) = timed(|| undo(&database, redone))?;
-    bench.figure("undo of the redo, after a restart", seconds, "s", most);
+    undo_large(bench, "undo of the redo, after a restart", &database, redone, most)?;
     let (plan, seconds) = timed(|| Ok(database.undo_preview(&[database.head()], &UndoChoices::default())?))?;
     anyhow::ensure!(plan.blockers.is_empty(), "{} blockers", plan.blockers.len());
     bench.figure("preview of a redo", seconds, "s", Target::None);

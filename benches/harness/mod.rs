@@ -300,6 +300,22 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Resu
     Ok((result, start.elapsed().as_secs_f64()))
 }
 
+/// The same, with the seconds that this thread was on a CPU: all that counts when others keep the machine busy.
+///
+/// # Errors
+/// What it says.
+pub(crate) fn timed_on_cpu<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, f64, f64)> {
+    let before = cpu_seconds();
+    let (result, seconds) = timed(work)?;
+    Ok((result, seconds, cpu_seconds() - before))
+}
+
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    nanos.map_or(f64::NAN, |nanos| nanos / 1e9)
+}
+
 /// A field of `/proc/self/status`, in MiB: `VmRSS` is the memory now, `VmHWM` the most it ever was.
 pub(crate) fn memory_mib(field: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
