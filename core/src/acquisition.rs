@@ -46,6 +46,15 @@ pub enum Found {
     Child(Oid),
 }
 
+impl Found {
+    fn blocks(&self) -> bool {
+        matches!(
+            self,
+            Self::Attribute { content: Content::Value(Value::Block), .. } | Self::Default(Value::Block)
+        )
+    }
+}
+
 /// A lookup's answer and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acquired {
@@ -62,11 +71,11 @@ pub struct Acquired {
 pub struct Explanation {
     /// What is seen, if anything.
     pub answer: Option<Acquired>,
-    /// What is hidden by it, nearest first.
+    /// What is hidden by it, nearest first: without the answer, the first of them would be seen.
     pub hidden: Vec<Acquired>,
     /// The object whose blocking value ended the search.
     pub blocked_at: Option<Oid>,
-    /// Whether the object is explicit, so that only asking finds this.
+    /// Whether only asking goes beyond the object itself: it is explicit, or the name begins with `_`.
     pub only_when_asked: bool,
 }
 
@@ -105,9 +114,7 @@ pub fn get(
     name: &str,
 ) -> Result<Option<Acquired>, ReadError> {
     let explained = search(snapshot, types, oid, name, Depth::First)?;
-    let answer = explained.answer;
-    let kept_back = name.starts_with('_') || explained.only_when_asked;
-    Ok(answer.filter(|acquired| acquired.steps == 0 || !kept_back))
+    Ok(explained.answer.filter(|acquired| acquired.steps == 0 || !explained.only_when_asked))
 }
 
 /// What is found when `name` is asked for on purpose: also private names, also for explicit objects.
@@ -136,7 +143,6 @@ pub fn explain(
     search(snapshot, types, oid, name, Depth::All)
 }
 
-#[derive(PartialEq)]
 enum Depth {
     First,
     All,
@@ -149,25 +155,22 @@ fn search(
     name: &str,
     depth: Depth,
 ) -> Result<Explanation, ReadError> {
-    let mut explanation = Explanation::default();
+    let mut explanation = Explanation { only_when_asked: name.starts_with('_'), ..Explanation::default() };
     for (steps, object) in containers(snapshot, oid)?.iter().enumerate() {
-        if steps == 0 {
-            explanation.only_when_asked = object.flag(EXPLICIT);
-        }
+        explanation.only_when_asked |= steps == 0 && object.flag(EXPLICIT);
         let Some(found) = own(snapshot, types, object, name)? else { continue };
-        let blocks = matches!(&found, Found::Attribute { content: Content::Value(Value::Block), .. });
-        if blocks && explanation.answer.is_none() {
+        if found.blocks() {
             explanation.blocked_at = Some(object.oid());
             break;
         }
         let acquired = Acquired { found, at: object.oid(), steps };
-        if explanation.answer.is_none() {
-            explanation.answer = Some(acquired);
-            if depth == Depth::First {
+        match (&explanation.answer, &depth) {
+            (None, Depth::First) => {
+                explanation.answer = Some(acquired);
                 break;
             }
-        } else {
-            explanation.hidden.push(acquired);
+            (None, Depth::All) => explanation.answer = Some(acquired),
+            (Some(_), _) => explanation.hidden.push(acquired),
         }
     }
     Ok(explanation)
@@ -183,3 +186,6 @@ pub fn containers(snapshot: &(impl Snapshot + ?Sized), oid: Oid) -> Result<Vec<A
         Chain::Orphan { .. } | Chain::Cycle(_) | Chain::Absent => snapshot.object(oid)?.into_iter().collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

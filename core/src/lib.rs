@@ -9,6 +9,8 @@ pub mod object_type;
 pub mod oid;
 pub mod order;
 pub mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tid;
 pub mod transaction;
 pub mod traversal;

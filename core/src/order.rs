@@ -35,11 +35,15 @@ impl OrderKey {
 
     /// A key after `low` and before `high`; none stands for the end on that side.
     ///
-    /// Where the two leave no room because they are equal or the wrong way round, the key comes after `low`. A key
-    /// that would be too long is `low` itself: the names then decide.
+    /// Without an end above, the key comes so shortly after `low` that children made later stand behind it. So it
+    /// does where the two leave no room because they are equal or the wrong way round. A key that would be too long
+    /// is `low` itself: the names then decide.
     pub fn between(low: Option<&Self>, high: Option<&Self>) -> Self {
         let low = low.map_or(&b""[..], |key| key.0.as_bytes());
         let mut high = high.map(|key| key.0.as_bytes()).filter(|&high| low < high);
+        if high.is_none() {
+            return Self::shortly_after(low);
+        }
         let mut digits = Vec::with_capacity(low.len() + 1);
         loop {
             let at = digits.len();
@@ -55,6 +59,16 @@ impl OrderKey {
             }
         }
         if digits.len() > ORDER_KEY_BYTES_MAX { Self::from_digits(low) } else { Self::from_digits(&digits) }
+    }
+
+    fn shortly_after(low: &[u8]) -> Self {
+        let next = low.last().map(|&last| rank(last) + 1).filter(|&next| next < BASE);
+        let digits = match (next, low) {
+            (Some(next), [start @ .., _]) => [start, &[DIGITS[usize::from(next)]]].concat(),
+            _ if low.len() < ORDER_KEY_BYTES_MAX => [low, b"1"].concat(),
+            _ => low.to_vec(),
+        };
+        Self::from_digits(&digits)
     }
 
     /// The key as text.
@@ -112,6 +126,19 @@ mod tests {
                 keys.insert(at, key);
                 prop_assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
             }
+        }
+    }
+
+    /// A child that was put at the end used to stay behind all that were made afterwards.
+    #[test]
+    fn what_is_put_at_the_end_stands_before_what_is_made_later() {
+        assert!(OrderKey::between(None, None) < OrderKey::at(1_000_000_000_000_000, 0));
+        let mut last = OrderKey::at(1_795_000_000_000_000, 1);
+        for nth in 2..2_000 {
+            let next = OrderKey::between(Some(&last), None);
+            assert!(next > last, "{next} after {last}");
+            last = next;
+            assert!(last < OrderKey::at(1_795_000_000_000_000, 2), "the {nth}th");
         }
     }
 

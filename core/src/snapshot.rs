@@ -7,6 +7,7 @@
 //! - A snapshot never changes: asking twice gives the same answer. (A transaction's changes when it is written to.)
 //! - `object` answers for deleted objects, too; only a chain that reaches the root makes an object *live*.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -48,6 +49,16 @@ pub enum ChildOrder {
     Place,
     /// By name, byte by byte.
     Name,
+}
+
+impl ChildOrder {
+    /// Which of two children of one container comes first.
+    pub fn compare(self, a: &Child, b: &Child) -> Ordering {
+        match self {
+            Self::Place => (&a.order, &a.name).cmp(&(&b.order, &b.name)),
+            Self::Name => a.name.cmp(&b.name),
+        }
+    }
 }
 
 /// Which part of a folder's children is wanted.
@@ -244,3 +255,6 @@ pub fn find(snapshot: &(impl Snapshot + ?Sized), path: &ObjectPath) -> Result<Op
     }
     Ok(Some(at))
 }
+
+#[cfg(test)]
+mod tests;

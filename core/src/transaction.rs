@@ -10,7 +10,7 @@
 //! - A refused call changes nothing.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use crate::clock::IdSource;
@@ -23,7 +23,8 @@ use crate::{CellKey, Content, Name, Object, ObjectPath, Oid, OrderKey, Place, Ti
 
 /// Most cells that one object may have.
 pub const CELLS_MAX: usize = 4_096;
-/// Deepest place at which an object may be put, in steps from the root.
+/// Deepest place at which an object may be put, in steps from the root. What lies in a moved object is not looked
+/// at, so that a move costs the same whatever is in it.
 pub const DEPTH_MAX: usize = 512;
 /// How many children are read at a time where all are wanted.
 const CHILDREN_BATCH: usize = 256;
@@ -107,20 +108,38 @@ pub struct ChangeSet {
     pub unchanged: Vec<(Oid, CellKey)>,
 }
 
-/// A point within a transaction to fall back to.
+/// A point within a transaction to fall back to: the number of the last step before it.
 #[derive(Clone, Copy, Debug)]
-pub struct Savepoint(usize);
+pub struct Savepoint(u64);
 
 struct Edited {
     before: Option<Arc<Object>>,
     now: Arc<Object>,
 }
 
+impl Edited {
+    fn changes(&self) -> Vec<CellChange> {
+        changes_between(self.before.as_deref(), &self.now)
+    }
+}
+
+fn changes_between(before: Option<&Object>, now: &Object) -> Vec<CellChange> {
+    let differing = differing_cells(before, Some(now));
+    differing.into_iter().map(|(key, _, now)| (key.clone(), now.cloned())).collect()
+}
+
+/// What this transaction did to the children of one container. `None` hides a child of the snapshot.
+#[derive(Default)]
+struct OwnChildren {
+    by_name: BTreeMap<Name, Option<Child>>,
+    by_order: BTreeMap<(OrderKey, Name), Option<Child>>,
+}
+
 /// What a call replaced, so that a savepoint can bring it back.
 enum Step {
     Object(Oid, Option<Arc<Object>>),
-    Name((Oid, Name), Option<Option<Oid>>),
-    Order((Oid, OrderKey, Name), Option<Option<Oid>>),
+    Name(Oid, Name, Option<Option<Child>>),
+    Order(Oid, (OrderKey, Name), Option<Option<Child>>),
     Unchanged,
 }
 
@@ -132,10 +151,11 @@ pub struct Transaction {
     now_micros: u64,
     added: u64,
     edited: HashMap<Oid, Edited>,
-    names: BTreeMap<(Oid, Name), Option<Oid>>,
-    orders: BTreeMap<(Oid, OrderKey, Name), Option<Oid>>,
+    children: HashMap<Oid, OwnChildren>,
     unchanged: Vec<(Oid, CellKey)>,
-    journal: Vec<Step>,
+    /// Each step with its number. No number is given twice, so that a savepoint that is gone is not mistaken.
+    journal: Vec<(u64, Step)>,
+    steps: u64,
 }
 
 impl Transaction {
@@ -153,10 +173,10 @@ impl Transaction {
             now_micros,
             added: 0,
             edited: HashMap::new(),
-            names: BTreeMap::new(),
-            orders: BTreeMap::new(),
+            children: HashMap::new(),
             unchanged: Vec::new(),
             journal: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -195,7 +215,8 @@ impl Transaction {
             check_value(&attribute, &value)?;
             cells.push((CellKey::Attribute(attribute), Some(Content::Value(value))));
         }
-        if cells.len() > CELLS_MAX {
+        // The place is a cell, too.
+        if cells.len() >= CELLS_MAX {
             return Err(TransactionError::TooManyCells);
         }
         let oid = self.ids.next_oid();
@@ -213,9 +234,9 @@ impl Transaction {
         let object = self.require_live(oid)?;
         if let Some(value) = &value {
             check_value(attribute, value)?;
-        }
-        if object.cells().len() >= CELLS_MAX && object.attribute(attribute.as_str()).is_none() {
-            return Err(TransactionError::TooManyCells);
+            if object.cells().len() >= CELLS_MAX && object.attribute(attribute.as_str()).is_none() {
+                return Err(TransactionError::TooManyCells);
+            }
         }
         self.write(oid, &[(CellKey::Attribute(attribute.clone()), value.map(Content::Value))])
     }
@@ -229,8 +250,8 @@ impl Transaction {
         self.write(oid, &[(CellKey::Type, Some(Content::Type(type_name.clone())))])
     }
 
-    /// Puts the object under `name` into `parent`: a move, a renaming or both. Within its container it keeps its
-    /// standing; in another it becomes the last child.
+    /// Puts the object under `name` into `parent`: a move, a renaming or both. Within its container, and back in the
+    /// one where the transaction found it, it keeps its standing; in another it becomes the last child.
     ///
     /// # Errors
     /// When either is not there, the name is taken, the container does not take it, or would be inside it.
@@ -239,7 +260,13 @@ impl Transaction {
         let old = object.place().ok_or(TransactionError::Root)?;
         let type_name = self.type_of(&object)?;
         self.require_room(parent, name, &type_name, Some(oid))?;
-        let order = if old.parent == parent { old.order.clone() } else { self.next_order() };
+        let before = self.base.object(oid)?;
+        let order = [Some(old), before.as_ref().and_then(|object| object.place())]
+            .into_iter()
+            .flatten()
+            .find(|place| place.parent == parent)
+            .map(|place| place.order.clone());
+        let order = order.unwrap_or_else(|| self.next_order());
         self.put(oid, Some(Place { parent, name: name.clone(), order }))
     }
 
@@ -289,15 +316,35 @@ impl Transaction {
     /// Copies the object and everything in it to a new place; answers the copy and how many objects it has.
     ///
     /// # Errors
-    /// When either place is not there, or the name is taken.
+    /// When either place is not there, the copy would be too deep, or the name is taken.
     pub fn copy(&mut self, oid: Oid, parent: Oid, name: &Name) -> Result<(Oid, u64), TransactionError> {
         let source = self.require_live(oid)?;
         let type_name = self.type_of(&source)?;
-        self.require_room(parent, name, &type_name, None)?;
+        let depth = self.require_room(parent, name, &type_name, None)?;
+        let start = self.savepoint();
         let top = self.ids.next_oid();
+        let place = Place { parent, name: name.clone(), order: self.next_order() };
+        let copied = self.copy_all(source, top, place, depth);
+        if copied.is_err() {
+            self.roll_back(start);
+        }
+        Ok((top, copied?))
+    }
+
+    /// Copies `source` as `top` and what is in it below; `depth` is that of `place`. Stops halfway where it fails.
+    fn copy_all(
+        &mut self,
+        source: Arc<Object>,
+        top: Oid,
+        place: Place,
+        depth: usize,
+    ) -> Result<u64, TransactionError> {
         let mut count = 0;
-        let mut waiting = vec![(source, top, parent, name.clone())];
-        while let Some((source, copy, parent, name)) = waiting.pop() {
+        let mut waiting = vec![(source, top, place, depth)];
+        while let Some((source, copy, place, depth)) = waiting.pop() {
+            if depth > DEPTH_MAX {
+                return Err(TransactionError::TooDeep(self.path_of(place.parent)?));
+            }
             let cells: Vec<CellChange> = source
                 .cells()
                 .iter()
@@ -305,116 +352,113 @@ impl Transaction {
                 .map(|(key, cell)| (key.clone(), Some(cell.content.clone())))
                 .collect();
             self.write(copy, &cells)?;
-            let order = if copy == top {
-                self.next_order()
-            } else {
-                source.place().map(|place| place.order.clone()).unwrap_or_default()
-            };
-            self.put(copy, Some(Place { parent, name, order }))?;
+            self.put(copy, Some(place))?;
             count += 1;
             let mut page = ChildrenPage::first(CHILDREN_BATCH);
             loop {
                 let children = self.children(source.oid(), &page)?;
-                for child in &children {
+                let last = children.last().filter(|_| children.len() == page.limit).cloned();
+                for Child { oid, name, order } in children {
                     // A folder copied into itself is copied as it was: without the copy.
-                    if child.oid != top
-                        && let Some(object) = self.object(child.oid)?
+                    if oid != top
+                        && let Some(object) = self.object(oid)?
                     {
-                        waiting.push((object, self.ids.next_oid(), copy, child.name.clone()));
+                        let place = Place { parent: copy, name, order };
+                        waiting.push((object, self.ids.next_oid(), place, depth + 1));
                     }
                 }
-                match children.last() {
-                    Some(last) if children.len() == page.limit => page = page.following(last),
-                    _ => break,
+                match last {
+                    Some(last) => page = page.following(&last),
+                    None => break,
                 }
             }
         }
-        Ok((top, count))
+        Ok(count)
     }
 
     /// Lets the commit fail if anybody changes this cell meanwhile, although this transaction only read it.
     pub fn require_unchanged(&mut self, oid: Oid, cell: CellKey) {
         self.unchanged.push((oid, cell));
-        self.journal.push(Step::Unchanged);
+        self.log(Step::Unchanged);
     }
 
     /// Marks a point to fall back to.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.journal.len())
+        Savepoint(self.journal.last().map_or(0, |(number, _)| *number))
     }
 
-    /// Takes back everything done since the savepoint. Later savepoints are gone with it.
+    /// Takes back everything done since the savepoint. Later savepoints are gone with it: falling back to one of
+    /// those then means falling back to this one.
     pub fn roll_back(&mut self, to: Savepoint) {
-        while self.journal.len() > to.0 {
-            match self.journal.pop() {
-                Some(Step::Object(oid, None)) => {
+        while let Some((_, step)) = self.journal.pop_if(|(number, _)| *number > to.0) {
+            match step {
+                Step::Object(oid, None) => {
                     self.edited.remove(&oid);
                 }
-                Some(Step::Object(oid, Some(now))) => {
+                Step::Object(oid, Some(now)) => {
                     if let Some(edited) = self.edited.get_mut(&oid) {
                         edited.now = now;
                     }
                 }
-                Some(Step::Name(key, previous)) => put_back(&mut self.names, key, previous),
-                Some(Step::Order(key, previous)) => put_back(&mut self.orders, key, previous),
-                Some(Step::Unchanged) => {
+                Step::Name(parent, key, previous) => {
+                    put_back(&mut self.children.entry(parent).or_default().by_name, key, previous);
+                }
+                Step::Order(parent, key, previous) => {
+                    put_back(&mut self.children.entry(parent).or_default().by_order, key, previous);
+                }
+                Step::Unchanged => {
                     self.unchanged.pop();
                 }
-                None => break,
             }
         }
     }
 
-    /// Whether nothing was changed so far, in the net.
+    /// Whether nothing was changed so far, in the net. (Where the store cannot be read to say so, `finish` tells.)
     pub fn is_unchanged(&self) -> bool {
-        self.edited.values().all(|edited| edited.before.as_ref() == Some(&edited.now))
+        self.net_changes().is_ok_and(|changes| changes.is_empty())
     }
 
     /// Ends the transaction: what it changed in the net.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn finish(mut self) -> Result<ChangeSet, ReadError> {
-        self.drop_what_came_and_went()?;
-        let mut objects: Vec<ObjectChange> = self
-            .edited
-            .iter()
-            .map(|(&oid, edited)| {
-                let differing = differing_cells(edited.before.as_deref(), Some(&edited.now));
-                let cells = differing.into_iter().map(|(key, _, now)| (key.clone(), now.cloned()));
-                ObjectChange { oid, cells: cells.collect() }
-            })
-            .filter(|change| !change.cells.is_empty())
-            .collect();
+    pub fn finish(self) -> Result<ChangeSet, ReadError> {
+        let mut objects = self.net_changes()?;
         objects.sort_by_key(|change| change.oid);
         Ok(ChangeSet { base: self.base.tid(), objects, unchanged: self.unchanged })
     }
 
-    /// Forgets objects that were made here and deleted again; what was moved into them is deleted with them.
-    fn drop_what_came_and_went(&mut self) -> Result<(), ReadError> {
-        let mut dead = Vec::new();
-        for (&oid, edited) in &self.edited {
-            if edited.before.is_none() && !snapshot::is_live(self, oid)? {
-                dead.push(oid);
+    fn net_changes(&self) -> Result<Vec<ObjectChange>, ReadError> {
+        let is_deleted = |edited: &Edited| edited.now.place().is_none() && edited.now.oid() != Oid::ROOT;
+        let any_deleted = self.edited.values().any(is_deleted);
+        let mut changes = Vec::new();
+        for edited in self.edited.values() {
+            // Only what was deleted here can have hidden what was written here: writing needs a live object.
+            let is_live = !any_deleted || snapshot::is_live(self, edited.now.oid())?;
+            let cells = if is_live { Some(edited.changes()) } else { self.changes_of_the_dead(edited)? };
+            if let Some(cells) = cells.filter(|cells| !cells.is_empty()) {
+                changes.push(ObjectChange { oid: edited.now.oid(), cells });
             }
         }
-        if dead.is_empty() {
-            return Ok(());
+        Ok(changes)
+    }
+
+    /// What remains to be said of an object to which no path leads any more.
+    ///
+    /// What was made here and deleted again leaves no trace. What was changed and then deleted by deleting one of its
+    /// containers is as it was, so that it comes back unharmed with the container. What was moved in there from a
+    /// place that still stands is deleted itself: no change leaves an object standing below a deleted one.
+    fn changes_of_the_dead(&self, edited: &Edited) -> Result<Option<Vec<CellChange>>, ReadError> {
+        let Some(before) = &edited.before else { return Ok(None) };
+        if edited.now.place().is_none() {
+            return Ok(Some(edited.changes()));
         }
-        let mut lost = Vec::new();
-        for (&oid, edited) in &self.edited {
-            let within = edited.now.place().is_some_and(|place| dead.contains(&place.parent));
-            if edited.before.is_some() && within {
-                lost.push(oid);
-            }
-        }
-        for oid in lost {
-            self.write_unchecked(oid, &[(CellKey::Place, None)])?;
-        }
-        for oid in dead {
-            self.edited.remove(&oid);
-        }
-        Ok(())
+        let moved_in = match before.place() {
+            Some(place) => snapshot::is_live(self, place.parent)?,
+            None => false,
+        };
+        let deleted = || edited.now.with(&[(CellKey::Place, None)], Tid::MAX);
+        Ok(moved_in.then(|| changes_between(Some(before), &deleted())))
     }
 
     fn next_order(&mut self) -> OrderKey {
@@ -436,20 +480,25 @@ impl Transaction {
         }
     }
 
-    /// Refuses a place that is taken, not for this type, too deep, or inside the object that shall go there.
+    fn path_of(&self, oid: Oid) -> Result<ObjectPath, TransactionError> {
+        snapshot::path_of(self, oid)?.ok_or(TransactionError::NoSuchObject(oid))
+    }
+
+    /// Refuses a place that is taken, not for this type, too deep, or inside the object that shall go there; answers
+    /// how deep the place is.
     fn require_room(
         &self,
         parent: Oid,
         name: &Name,
         child_type: &Name,
         moved: Option<Oid>,
-    ) -> Result<(), TransactionError> {
+    ) -> Result<usize, TransactionError> {
         let Chain::Live(chain) = snapshot::chain(self, parent)? else {
             return Err(TransactionError::NoSuchObject(parent));
         };
         let path = || snapshot::chain_path(&chain);
-        if moved.is_some_and(|oid| chain.iter().any(|container| container.oid() == oid)) {
-            return Err(TransactionError::IntoItself(path()));
+        if let Some(at) = chain.iter().position(|container| Some(container.oid()) == moved) {
+            return Err(TransactionError::IntoItself(snapshot::chain_path(&chain[at..])));
         }
         if chain.len() > DEPTH_MAX {
             return Err(TransactionError::TooDeep(path()));
@@ -468,19 +517,20 @@ impl Transaction {
             Some(other) if Some(other) != moved => {
                 Err(TransactionError::NameTaken { parent: path(), name: name.clone() })
             }
-            _ => Ok(()),
+            _ => Ok(chain.len()),
         }
     }
 
-    fn write(&mut self, oid: Oid, changes: &[CellChange]) -> Result<(), TransactionError> {
-        self.write_unchecked(oid, changes).map_err(TransactionError::from)
+    fn log(&mut self, step: Step) {
+        self.steps += 1;
+        self.journal.push((self.steps, step));
     }
 
-    fn write_unchecked(&mut self, oid: Oid, changes: &[CellChange]) -> Result<(), ReadError> {
+    fn write(&mut self, oid: Oid, changes: &[CellChange]) -> Result<(), TransactionError> {
         if let Some(edited) = self.edited.get_mut(&oid) {
             let now = Arc::new(edited.now.with(changes, Tid::MAX));
             let previous = std::mem::replace(&mut edited.now, now);
-            self.journal.push(Step::Object(oid, Some(previous)));
+            self.log(Step::Object(oid, Some(previous)));
             return Ok(());
         }
         let before = self.base.object(oid)?;
@@ -489,7 +539,7 @@ impl Transaction {
             None => Object::new(oid, Tid::MAX, Vec::new()).with(changes, Tid::MAX),
         };
         self.edited.insert(oid, Edited { before, now: Arc::new(now) });
-        self.journal.push(Step::Object(oid, None));
+        self.log(Step::Object(oid, None));
         Ok(())
     }
 
@@ -506,59 +556,39 @@ impl Transaction {
         Ok(())
     }
 
-    fn index(&mut self, place: Place, child: Option<Oid>) {
-        let by_name = (place.parent, place.name.clone());
-        let previous = self.names.insert(by_name.clone(), child);
-        self.journal.push(Step::Name(by_name, previous));
-        let by_order = (place.parent, place.order, place.name);
-        let previous = self.orders.insert(by_order.clone(), child);
-        self.journal.push(Step::Order(by_order, previous));
+    fn index(&mut self, Place { parent, name, order }: Place, oid: Option<Oid>) {
+        let child = oid.map(|oid| Child { oid, name: name.clone(), order: order.clone() });
+        let own = self.children.entry(parent).or_default();
+        let by_name = own.by_name.insert(name.clone(), child.clone());
+        let by_order = own.by_order.insert((order.clone(), name.clone()), child);
+        self.log(Step::Name(parent, name.clone(), by_name));
+        self.log(Step::Order(parent, (order, name), by_order));
+    }
+}
+
+impl OwnChildren {
+    /// Whether the transaction decides about this child of the snapshot.
+    fn covers(&self, by: ChildOrder, child: &Child) -> bool {
+        match by {
+            ChildOrder::Place => self.by_order.contains_key(&(child.order.clone(), child.name.clone())),
+            ChildOrder::Name => self.by_name.contains_key(&child.name),
+        }
     }
 
-    /// This transaction's own children after `page.after`, up to and including `until`; `None` hides one below.
-    fn own_children(
-        &self,
-        parent: Oid,
-        page: &ChildrenPage,
-        after: Option<&(OrderKey, Name)>,
-        until: Option<&Child>,
-    ) -> Vec<(OrderKey, Name, Option<Oid>)> {
-        let is_past = |order: &OrderKey, name: &Name| {
-            until.is_some_and(|last| match page.by {
-                ChildOrder::Place => (order, name) > (&last.order, &last.name),
-                ChildOrder::Name => name > &last.name,
-            })
-        };
-        let order_of = |oid: &Option<Oid>| {
-            let object = oid.and_then(|oid| self.edited.get(&oid));
-            object.and_then(|edited| edited.now.place()).map(|place| place.order.clone()).unwrap_or_default()
-        };
-        match page.by {
+    /// The transaction's own children after one standing, up to and including a child.
+    fn between(&self, by: ChildOrder, after: Option<&(OrderKey, Name)>, until: Option<&Child>) -> Vec<Child> {
+        let own: Box<dyn Iterator<Item = &Option<Child>>> = match by {
             ChildOrder::Place => {
-                let from = match after {
-                    Some((order, name)) => Bound::Excluded((parent, order.clone(), name.clone())),
-                    None => Bound::Unbounded,
-                };
-                let entries = self.orders.range((from, Bound::Unbounded));
-                entries
-                    .skip_while(|(key, _)| key.0 < parent)
-                    .take_while(|(key, _)| key.0 == parent && !is_past(&key.1, &key.2))
-                    .map(|((_, order, name), oid)| (order.clone(), name.clone(), *oid))
-                    .collect()
+                let from = after.map_or(Unbounded, Excluded);
+                Box::new(self.by_order.range((from, Unbounded)).map(|entry| entry.1))
             }
             ChildOrder::Name => {
-                let from = match after {
-                    Some((_, name)) => Bound::Excluded((parent, name.clone())),
-                    None => Bound::Unbounded,
-                };
-                let entries = self.names.range((from, Bound::Unbounded));
-                entries
-                    .skip_while(|(key, _)| key.0 < parent)
-                    .take_while(|((of, name), _)| *of == parent && !is_past(&OrderKey::default(), name))
-                    .map(|((_, name), oid)| (order_of(oid), name.clone(), *oid))
-                    .collect()
+                let from = after.map_or(Unbounded, |(_, name)| Excluded(name));
+                Box::new(self.by_name.range::<Name, _>((from, Unbounded)).map(|entry| entry.1))
             }
-        }
+        };
+        let is_past = |child: &Child| until.is_some_and(|last| by.compare(child, last).is_gt());
+        own.flatten().take_while(|child| !is_past(child)).cloned().collect()
     }
 }
 
@@ -590,40 +620,22 @@ impl Snapshot for Transaction {
     }
 
     fn child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        if self.names.is_empty() {
-            return self.base.child(parent, name);
-        }
-        let Ok(key) = Name::new(name) else { return Ok(None) };
-        match self.names.get(&(parent, key)) {
-            Some(child) => Ok(*child),
+        match self.children.get(&parent).and_then(|own| own.by_name.get(name)) {
+            Some(child) => Ok(child.as_ref().map(|child| child.oid)),
             None => self.base.child(parent, name),
         }
     }
 
     fn children(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, ReadError> {
-        if self.names.is_empty() {
-            return self.base.children(parent, page);
-        }
+        let Some(own) = self.children.get(&parent) else { return self.base.children(parent, page) };
         let mut listed: Vec<Child> = Vec::new();
         let mut below = page.clone();
         loop {
             let found = self.base.children(parent, &below)?;
-            let last = (found.len() >= below.limit).then(|| found.last().cloned()).flatten();
-            let own = self.own_children(parent, page, below.after.as_ref(), last.as_ref());
-            let is_own = |child: &Child| match page.by {
-                ChildOrder::Place => {
-                    self.orders.contains_key(&(parent, child.order.clone(), child.name.clone()))
-                }
-                ChildOrder::Name => self.names.contains_key(&(parent, child.name.clone())),
-            };
-            let mut part: Vec<Child> = found.into_iter().filter(|child| !is_own(child)).collect();
-            part.extend(
-                own.into_iter().filter_map(|(order, name, oid)| Some(Child { oid: oid?, name, order })),
-            );
-            match page.by {
-                ChildOrder::Place => part.sort_by(|a, b| (&a.order, &a.name).cmp(&(&b.order, &b.name))),
-                ChildOrder::Name => part.sort_by(|a, b| a.name.cmp(&b.name)),
-            }
+            let last = found.last().filter(|_| found.len() >= below.limit).cloned();
+            let mut part = own.between(page.by, below.after.as_ref(), last.as_ref());
+            part.extend(found.into_iter().filter(|child| !own.covers(page.by, child)));
+            part.sort_by(|a, b| page.by.compare(a, b));
             listed.append(&mut part);
             match last {
                 Some(last) if listed.len() < page.limit => below = page.following(&last),
@@ -634,11 +646,22 @@ impl Snapshot for Transaction {
         Ok(listed)
     }
 
+    /// A child of the snapshot that is no longer there stood there last.
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        self.base.former_child(parent, name)
+        let own = self.children.get(&parent).and_then(|own| own.by_name.get(name));
+        let before = self.base.child(parent, name)?;
+        match own {
+            Some(now) if before.is_some() && before != now.as_ref().map(|child| child.oid) => Ok(before),
+            _ => self.base.former_child(parent, name),
+        }
     }
 
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         self.base.large(large)
     }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,7 @@ pub fn resolve(
         let is_last = nth + 1 == steps.len();
         if let Some(view) = step.strip_prefix("@@")
             && is_last
+            && Name::check(view).is_ok()
         {
             return Ok(Target::View { object: at, view: view.to_owned() });
         }
@@ -191,3 +192,6 @@ fn formerly(
     }
     Ok(is_live(snapshot, at)?.then_some(at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,6 +100,11 @@ impl Blobs {
         Ok(digests)
     }
 
+    /// How long a kept blob is, in bytes.
+    pub(crate) fn bytes(&self, digest: &Digest) -> io::Result<u64> {
+        self.disk.open(&path_of(digest))?.len()
+    }
+
     /// Removes a blob that nothing names any more.
     pub(crate) fn remove(&self, digest: &Digest) -> io::Result<()> {
         self.disk.remove(&path_of(digest))

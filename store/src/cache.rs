@@ -11,7 +11,7 @@
 //! - An entry is not seen before its interval is proved; until then it is *pending*, and a commit closes it like any
 //!   other.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -223,9 +223,7 @@ impl Cache {
     }
 
     fn slot(&self, of: &impl Hash) -> usize {
-        let mut hasher = self.hasher.build_hasher();
-        of.hash(&mut hasher);
-        (hasher.finish() as usize) % SLOTS
+        (self.hasher.hash_one(of) as usize) % SLOTS
     }
 }
 

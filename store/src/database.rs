@@ -7,7 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bough_core::clock::{Clock, IdSource};
@@ -180,6 +180,8 @@ pub struct Database {
 pub(crate) struct Inner {
     pub(crate) engine: Arc<Engine>,
     pub(crate) committer: Committer,
+    /// One at a time: check, pack, backup.
+    pub(crate) maintenance: Mutex<()>,
     /// Held as long as the database is open.
     lock: Mutex<Option<File>>,
 }
@@ -193,21 +195,8 @@ impl Database {
         let unusable = |source| OpenError::Folder { folder: folder.to_owned(), source };
         let disk: Arc<dyn Disk> = Arc::new(FolderDisk::open(folder).map_err(unusable)?);
         let lock = take_lock(folder)?;
-        let index_folder = folder.join(INDEX_FOLDER);
-        let cache_bytes = options.index_cache_bytes;
-        let mut open_index = |log: &SegmentLog| -> Result<(Arc<dyn Index>, Option<String>), IndexError> {
-            let identity = Identity { store: log.store(), format: KEYS_FORMAT };
-            Ok(match SledIndex::open(&index_folder, SledOptions { identity, cache_bytes })? {
-                Opened::Rebuilt { index, reason, .. } => (Arc::new(index), Some(reason.to_string())),
-                opened => (Arc::new(opened.into_index()), None),
-            })
-        };
-        let (database, report) = Self::assemble(
-            disk,
-            &mut open_index,
-            &mut || SledIndex::set_aside(&index_folder).map(|_| ()),
-            options,
-        )?;
+        let place = SledPlace { folder: folder.join(INDEX_FOLDER), cache_bytes: options.index_cache_bytes };
+        let (database, report) = Self::assemble(disk, &place, options)?;
         *database.inner.lock.lock() = Some(lock);
         Ok((database, report))
     }
@@ -225,20 +214,19 @@ impl Database {
     /// # Errors
     /// When it cannot be read.
     pub fn on_disk(disk: Arc<dyn Disk>, options: Options) -> Result<(Self, OpenReport), OpenError> {
-        Self::assemble(disk, &mut |_| Ok((Arc::new(MemoryIndex::new()), None)), &mut || Ok(()), options)
+        Self::assemble(disk, &MemoryPlace, options)
     }
 
     fn assemble(
         disk: Arc<dyn Disk>,
-        open_index: &mut dyn FnMut(&SegmentLog) -> Result<(Arc<dyn Index>, Option<String>), IndexError>,
-        set_index_aside: &mut dyn FnMut() -> Result<(), IndexError>,
+        place: &dyn IndexPlace,
         options: Options,
     ) -> Result<(Self, OpenReport), OpenError> {
         let (log, log_report) = SegmentLog::open(Arc::clone(&disk), options.log.clone())?;
         let log = Arc::new(log);
-        let (base, mut index_rebuilt) = open_index(&log)?;
+        let (base, mut index_rebuilt) = place.open(&log)?;
         let confirmed = base.confirmed();
-        let mut index = TailedIndex::new(base, options.tail.clone());
+        let mut index = TailedIndex::new(base, options.tail);
         let progress = options.progress.as_ref();
         let replayed = match replay_from(&log, &index, confirmed.as_deref(), progress) {
             Err(StoreError::Log(LogError::Gone { segment, offset })) => {
@@ -247,19 +235,20 @@ impl Database {
                     format!("it covers byte {offset} of segment {segment}, which the log does not have");
                 index.close()?;
                 drop(index);
-                set_index_aside()?;
-                let (base, _) = open_index(&log)?;
-                index = TailedIndex::new(base, options.tail.clone());
+                place.set_aside()?;
+                let (base, _) = place.open(&log)?;
+                index = TailedIndex::new(base, options.tail);
                 index_rebuilt = Some(reason);
                 replay(&*log, &index, log.start(), progress)?
             }
             replayed => replayed?,
         };
-        let blobs = Blobs::new(disk, options.clock.now_micros());
+        let blobs = Blobs::new(Arc::clone(&disk), options.clock.now_micros());
         if let Err(error) = blobs.clear_staged() {
             tracing::warn!(%error, "half-written blobs could not be removed");
         }
         let engine = Engine {
+            disk,
             types: options.types,
             clock: options.clock,
             ids: options.ids,
@@ -273,9 +262,17 @@ impl Database {
             pins: Mutex::default(),
             log,
         };
-        let inner =
-            Inner { engine: Arc::new(engine), committer: Committer::default(), lock: Mutex::new(None) };
+        engine.horizon.store(crate::side::horizon(&engine)?.as_micros(), Ordering::SeqCst);
+        let inner = Inner {
+            engine: Arc::new(engine),
+            committer: Committer::default(),
+            maintenance: Mutex::default(),
+            lock: Mutex::new(None),
+        };
         let database = Self { inner: Arc::new(inner) };
+        if let Err(error) = database.finish_rewrite() {
+            tracing::warn!(%error, "a pack that was interrupted could not be ended; it is tried again at the next start");
+        }
         let is_new = database.head() == Tid::ZERO;
         if is_new {
             database.create_root()?;
@@ -498,6 +495,49 @@ impl Database {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Database(head {})", self.snapshot().tid())
+    }
+}
+
+/// Where the index of a database is kept.
+trait IndexPlace {
+    /// Opens it, and says why it was made anew if what was there could not be used.
+    fn open(&self, log: &SegmentLog) -> Result<OpenedIndex, IndexError>;
+
+    /// Puts what is there out of the way.
+    fn set_aside(&self) -> Result<(), IndexError>;
+}
+
+type OpenedIndex = (Arc<dyn Index>, Option<String>);
+
+struct SledPlace {
+    folder: PathBuf,
+    cache_bytes: u64,
+}
+
+impl IndexPlace for SledPlace {
+    fn open(&self, log: &SegmentLog) -> Result<OpenedIndex, IndexError> {
+        let identity = Identity { store: log.store(), format: KEYS_FORMAT };
+        let options = SledOptions { identity, cache_bytes: self.cache_bytes };
+        Ok(match SledIndex::open(&self.folder, options)? {
+            Opened::Rebuilt { index, reason, .. } => (Arc::new(index), Some(reason.to_string())),
+            opened => (Arc::new(opened.into_index()), None),
+        })
+    }
+
+    fn set_aside(&self) -> Result<(), IndexError> {
+        SledIndex::set_aside(&self.folder).map(|_| ())
+    }
+}
+
+struct MemoryPlace;
+
+impl IndexPlace for MemoryPlace {
+    fn open(&self, _: &SegmentLog) -> Result<OpenedIndex, IndexError> {
+        Ok((Arc::new(MemoryIndex::new()), None))
+    }
+
+    fn set_aside(&self) -> Result<(), IndexError> {
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Everything else in this crate works on an [`Engine`]: snapshots read through it, the committer writes through it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use crate::blob::{Blobs, ITEM_BYTES_MAX};
 use crate::cache::Cache;
+use crate::disk::Disk;
 use crate::format::FormatError;
 use crate::format::record::decode_record;
 use crate::format::value::decode_value;
@@ -60,11 +61,27 @@ pub enum StoreError {
     },
 }
 
+/// How often something can be moved while it is read before that is an error.
+const MOVES_MAX: usize = 5;
+
+/// Tells errors that come of pack's moving things from all others.
+pub(crate) trait IsMoved {
+    /// Whether reading again may succeed.
+    fn is_moved(&self) -> bool;
+}
+
+impl IsMoved for StoreError {
+    fn is_moved(&self) -> bool {
+        matches!(self, Self::Log(LogError::Gone { .. }))
+    }
+}
+
 /// The parts of an open database.
 pub(crate) struct Engine {
     pub(crate) types: Arc<TypeRegistry>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) log: Arc<SegmentLog>,
     pub(crate) index: Arc<TailedIndex>,
     pub(crate) blobs: Blobs,
@@ -75,7 +92,22 @@ pub(crate) struct Engine {
     /// Where the items of each draft under way begin in the log: the index knows them only when it is committed.
     pub(crate) staging: Mutex<BTreeMap<u64, Position>>,
     /// Digests that a draft counts on: pack must not take them away.
-    pub(crate) pins: Mutex<HashMap<Digest, usize>>,
+    pub(crate) pins: Mutex<Pins>,
+}
+
+/// What drafts count on.
+#[derive(Default)]
+pub(crate) struct Pins {
+    now: HashMap<Digest, usize>,
+    /// Everything counted on since pack began, while it runs: a commit may name it by now.
+    since: Option<HashSet<Digest>>,
+}
+
+impl Pins {
+    /// Whether a draft counts on it, or did since pack began.
+    pub(crate) fn holds(&self, digest: &Digest) -> bool {
+        self.now.contains_key(digest) || self.since.as_ref().is_some_and(|since| since.contains(digest))
+    }
 }
 
 /// A revision as the index knows it.
@@ -116,11 +148,26 @@ impl Engine {
         }
     }
 
+    /// Reads again where pack moved what was being read, between the look into the index and that into the log.
+    pub(crate) fn retried<T, E: IsMoved>(&self, read: impl Fn() -> Result<T, E>) -> Result<T, E> {
+        for _ in 0..MOVES_MAX {
+            match read() {
+                Err(error) if error.is_moved() => {}
+                result => return result,
+            }
+        }
+        read()
+    }
+
     /// The object as of `tid`, from the cache where it is there.
     pub(crate) fn object(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
-        if let Some(object) = self.cache.object(line, oid, tid) {
-            return Ok(object);
+        match self.cache.object(line, oid, tid) {
+            Some(object) => Ok(object),
+            None => self.retried(|| self.read_object(line, oid, tid)),
         }
+    }
+
+    fn read_object(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
         let witness = self.cache.witness_object(line, oid);
         let newest = self.revision(line, oid, Tid::MAX)?;
         match newest {
@@ -212,9 +259,13 @@ impl Engine {
 
     /// The bytes with this digest that lie in the log.
     pub(crate) fn item(&self, digest: &Digest) -> Result<Bytes, StoreError> {
-        if let Some(bytes) = self.cache.item(digest) {
-            return Ok(bytes);
+        match self.cache.item(digest) {
+            Some(bytes) => Ok(bytes),
+            None => self.retried(|| self.read_item(digest)),
         }
+    }
+
+    fn read_item(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let location = self.item_location(digest)?;
         let location = location.ok_or_else(|| StoreError::Missing { what: format!("item {digest}") })?;
         let bytes = self.log.read(location)?;
@@ -249,19 +300,29 @@ impl Engine {
     }
 
     pub(crate) fn pin(&self, digest: Digest) {
-        *self.pins.lock().entry(digest).or_default() += 1;
+        let mut pins = self.pins.lock();
+        *pins.now.entry(digest).or_default() += 1;
+        if let Some(since) = &mut pins.since {
+            since.insert(digest);
+        }
     }
 
     pub(crate) fn unpin(&self, digests: &[Digest]) {
         let mut pins = self.pins.lock();
         for digest in digests {
-            if let Some(count) = pins.get_mut(digest) {
+            if let Some(count) = pins.now.get_mut(digest) {
                 *count -= 1;
                 if *count == 0 {
-                    pins.remove(digest);
+                    pins.now.remove(digest);
                 }
             }
         }
+    }
+
+    /// Begins or ends remembering everything that drafts count on, from now on.
+    pub(crate) fn watch_pins(&self, watch: bool) {
+        let mut pins = self.pins.lock();
+        pins.since = watch.then(|| pins.now.keys().copied().collect());
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use bough_core::object::Object;
 use bough_core::{Oid, Tid};
 
-use crate::engine::{Engine, StoreError};
-use crate::format::body::{EntryDisk, HeadDisk, decode_head, decode_meta};
+use crate::engine::{Engine, IsMoved, StoreError};
+use crate::format::body::{EntryDisk, HeadAt, HeadDisk, decode_head, decode_meta};
 use crate::keys::{self, LineId};
 use crate::log::Log;
 use crate::note::CommitRecord;
@@ -41,6 +41,12 @@ pub enum HistoryError {
     Store(#[from] StoreError),
 }
 
+impl IsMoved for HistoryError {
+    fn is_moved(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_moved())
+    }
+}
+
 /// One object before and after a commit.
 #[derive(Clone, Debug)]
 pub struct ObjectDelta {
@@ -70,6 +76,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Refuses commits of which the state before is packed away.
+    pub(crate) fn check_undoable(&self, asked: Tid) -> Result<(), HistoryError> {
+        let horizon = self.horizon();
+        if asked <= horizon && horizon != Tid::ZERO {
+            return Err(HistoryError::Packed { asked, horizon });
+        }
+        Ok(())
+    }
+
     /// The last commit at or before a time.
     pub(crate) fn tid_at(&self, line: LineId, micros: u64) -> Result<Tid, HistoryError> {
         let by_tid = self.newest_commit(line, Tid::from_micros(micros))?;
@@ -85,6 +100,10 @@ impl Engine {
     }
 
     pub(crate) fn commit_record(&self, line: LineId, tid: Tid) -> Result<CommitRecord, HistoryError> {
+        self.retried(|| self.read_commit_record(line, tid))
+    }
+
+    fn read_commit_record(&self, line: LineId, tid: Tid) -> Result<CommitRecord, HistoryError> {
         let found = self.index.get(&keys::commit(line, tid, 0)).map_err(StoreError::from)?;
         let value = found.filter(|_| tid <= self.head()).ok_or(HistoryError::NoSuchCommit(tid))?;
         Ok(self.record_at(tid, &value)?)
@@ -99,6 +118,15 @@ impl Engine {
 
     /// Commits of a line, newest first.
     pub(crate) fn commits(
+        &self,
+        line: LineId,
+        before: Option<Tid>,
+        limit: usize,
+    ) -> Result<Vec<CommitRecord>, StoreError> {
+        self.retried(|| self.read_commits(line, before, limit))
+    }
+
+    fn read_commits(
         &self,
         line: LineId,
         before: Option<Tid>,
@@ -151,23 +179,32 @@ impl Engine {
         tid: Tid,
         visit: &mut dyn FnMut(HeadDisk) -> Result<(), HistoryError>,
     ) -> Result<(), HistoryError> {
-        let mut places = Vec::new();
-        let mut collect = |_: &[u8], value: &[u8]| {
-            places.extend(keys::parse_commit_at(value));
-            ControlFlow::Continue(())
-        };
-        let next = Tid::from_micros(tid.as_micros().saturating_add(1));
-        let scanned =
-            self.index.scan(&keys::commit(line, tid, 0), &keys::commit(line, next, 0), &mut collect);
-        scanned.map_err(StoreError::from)?;
-        if places.is_empty() || tid > self.head() {
+        let count = self.head_places(line, tid)?.len();
+        if count == 0 || tid > self.head() {
             return Err(HistoryError::NoSuchCommit(tid));
         }
-        for at in places {
-            let payload = self.log.read(at.head).map_err(StoreError::from)?;
-            visit(decode_head(&payload).map_err(StoreError::from)?)?;
+        for nth in 0..count {
+            visit(self.retried(|| self.read_head(line, tid, nth))?)?;
         }
         Ok(())
+    }
+
+    fn read_head(&self, line: LineId, tid: Tid, nth: usize) -> Result<HeadDisk, StoreError> {
+        let places = self.head_places(line, tid)?;
+        let missing = || StoreError::Missing { what: format!("a part of commit {tid}") };
+        let at = places.get(nth).ok_or_else(missing)?;
+        Ok(decode_head(&self.log.read(at.head)?)?)
+    }
+
+    /// Where the heads of a commit's frames lie.
+    fn head_places(&self, line: LineId, tid: Tid) -> Result<Vec<HeadAt>, StoreError> {
+        let mut places = Vec::new();
+        let next = Tid::from_micros(tid.as_micros().saturating_add(1));
+        self.index.scan(&keys::commit(line, tid, 0), &keys::commit(line, next, 0), &mut |_, value| {
+            places.extend(keys::parse_commit_at(value));
+            ControlFlow::Continue(())
+        })?;
+        Ok(places)
     }
 
     /// What a commit did to objects: `limit` of them after the first `skip`.
@@ -179,6 +216,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<ObjectDelta>, HistoryError> {
         let mut deltas = Vec::new();
+        self.check_undoable(tid)?;
         self.heads_of(line, tid, &mut |head| {
             for entry in &head.entries {
                 if deltas.len() >= limit {
@@ -189,7 +227,7 @@ impl Engine {
                     continue;
                 }
                 match entry {
-                    EntryDisk::Packed { .. } => {
+                    EntryDisk::Packed { .. } | EntryDisk::Stripped { .. } => {
                         return Err(HistoryError::Packed { asked: tid, horizon: self.horizon() });
                     }
                     EntryDisk::Kept { facts, .. } => {

@@ -15,7 +15,7 @@
 //! ```
 
 use bough_core::value::Digest;
-use bough_core::{Name, Oid, OrderKey, Place, Tid};
+use bough_core::{Name, Oid, OrderKey, Tid};
 
 use crate::format::FormatError;
 use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk, Head, HeadAt};
@@ -105,6 +105,22 @@ pub(crate) fn parse_by_name(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(middle).ok()
 }
 
+/// The range of all names.
+pub(crate) fn all_names() -> ([u8; 1], [u8; 1]) {
+    ([BY_NAME], [BY_NAME + 1])
+}
+
+/// The folder and the name in a key of [`by_name`].
+pub(crate) fn parse_named(key: &[u8]) -> Option<(Oid, &str)> {
+    let parent = key.get(1..17)?.first_chunk::<16>()?;
+    Some((Oid::from_bytes(*parent), parse_by_name(key)?))
+}
+
+/// Whether the key is one of those under which the last write counts, whatever its tid.
+pub(crate) fn is_last_write(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(ITEMS | SIDE)))
+}
+
 /// The key of a child by its standing, at a tid.
 pub(crate) fn by_order(parent: Oid, order: &OrderKey, name: &Name, line: LineId, tid: Tid) -> Box<[u8]> {
     key(&[&by_order_prefix(parent, order, name), &line.0.to_be_bytes(), &inverted(tid)])
@@ -164,9 +180,12 @@ pub(crate) fn item(digest: &Digest) -> Box<[u8]> {
     key(&[&[ITEMS], &digest.0])
 }
 
-/// The range of all items.
-pub(crate) fn all_items() -> ([u8; 1], [u8; 1]) {
-    ([ITEMS], [ITEMS + 1])
+/// The digest in an item's key.
+pub(crate) fn parse_item(key: &[u8]) -> Option<Digest> {
+    match key {
+        [ITEMS, digest @ ..] => digest.try_into().ok().map(Digest),
+        _ => None,
+    }
 }
 
 /// The range of all references.
@@ -241,13 +260,8 @@ pub(crate) fn object_entries(
 ) -> Result<(), FormatError> {
     let (facts, record) = match entry {
         EntryDisk::Kept { facts, record } => (facts, record),
-        EntryDisk::Packed { former, .. } => {
-            if let Some(former) = former.clone() {
-                let place = Place::try_from(former)?;
-                into.push(Entry::put(by_name(place.parent, place.name.as_str(), line, tid), NOTHING));
-            }
-            return Ok(());
-        }
+        EntryDisk::Stripped { facts } => return standing_entries(line, tid, facts, into),
+        EntryDisk::Packed { .. } => return Ok(()),
     };
     let at = match (&facts.change, record) {
         (ChangeDisk::Record { .. }, Some(chunk)) => RevisionAt::Record(Head::chunk_after(head, *chunk)),
@@ -260,6 +274,16 @@ pub(crate) fn object_entries(
         }
     };
     into.push(Entry::put(revision(facts.oid(), line, tid), at.to_bytes()));
+    standing_entries(line, tid, facts, into)
+}
+
+/// The entries of where an object stands and whom it refers to.
+pub(crate) fn standing_entries(
+    line: LineId,
+    tid: Tid,
+    facts: &FactsDisk,
+    into: &mut Vec<Entry>,
+) -> Result<(), FormatError> {
     place_entries(line, tid, facts, into)?;
     for target in &facts.references_dropped {
         into.push(Entry::put(reference(target, &facts.oid, line, tid), key(&[&[0]])));

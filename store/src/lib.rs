@@ -6,8 +6,10 @@
 //!
 //! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
 
+mod backup;
 mod blob;
 mod cache;
+mod check;
 mod commit;
 mod database;
 pub mod disk;
@@ -19,7 +21,9 @@ pub mod index;
 mod keys;
 pub mod log;
 mod note;
+mod pack;
 mod replay;
+mod side;
 mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -30,7 +34,11 @@ mod weave;
 mod database_tests;
 #[cfg(test)]
 mod undo_tests;
+#[cfg(test)]
+mod upkeep_tests;
 
+pub use backup::{BackupError, BackupReport, restore_backup};
+pub use check::{CheckReport, Fault};
 pub use commit::CommitError;
 pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock, UuidSource};
 pub use draft::{BlobError, Draft};
@@ -39,7 +47,9 @@ pub use format::FormatError;
 pub use history::{HistoryError, ObjectDelta};
 pub use keys::LineId;
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
+pub use pack::{PackError, PackReport};
 pub use replay::{Progress, ProgressSink};
+pub use side::{SIDE_KEY_BYTES_MAX, SideWrite};
 pub use snapshot::{BlobFile, Body, Snapshot};
 pub use undo::{Blocker, BlockerReason, CellDelta, PREVIEW_MAX, UndoChoices, UndoError, UndoPlan, UrlDelta};
 pub use weave::{Conflict, ConflictReason};

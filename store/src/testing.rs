@@ -14,6 +14,7 @@ use bough_core::transaction::TransactionError;
 use bough_core::{Content, Name, ObjectPath, Oid, Snapshot as _, Tid, Value};
 
 use crate::disk::Disk;
+use crate::log::LogOptions;
 use crate::{CommitError, Database, Draft, Note, Options, Snapshot};
 
 /// A clock that stands still until it is set; every commit then moves its tid on by one.
@@ -57,7 +58,7 @@ pub fn small_types() -> TypeRegistry {
     types
 }
 
-/// Options for tests: counting oids, a clock that stands at 1,000, little memory.
+/// Options for tests: counting oids, a clock that stands at 1,000, little memory, small segments.
 pub fn small_options() -> Options {
     let clock = FixedClock::default();
     clock.set(1_000);
@@ -65,6 +66,7 @@ pub fn small_options() -> Options {
         clock: Arc::new(clock),
         ids: Arc::new(CountingIds::default()),
         cache_bytes: 4 << 20,
+        log: LogOptions { segment_bytes: 1 << 20, ..LogOptions::default() },
         ..Options::new(small_types())
     }
 }

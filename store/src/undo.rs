@@ -104,17 +104,8 @@ pub struct Blocker {
 #[non_exhaustive]
 pub enum BlockerReason {
     /// A cell was changed again later.
-    #[error("`{cell}` was changed again later")]
-    Cell {
-        /// Which.
-        cell: CellKey,
-        /// What it holds now.
-        now: Option<Content>,
-        /// What the undone commit made it.
-        undone: Option<Content>,
-        /// What it was before that.
-        before: Option<Content>,
-    },
+    #[error("`{}` was changed again later", .0.cell)]
+    Cell(Box<BlockedCell>),
     /// The object was deleted later.
     #[error("it was deleted later")]
     Deleted,
@@ -146,6 +137,19 @@ pub enum BlockerReason {
     /// Objects would contain each other.
     #[error("objects would contain each other")]
     Cycle,
+}
+
+/// A cell that was changed again after the undone commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockedCell {
+    /// Which.
+    pub cell: CellKey,
+    /// What it holds now.
+    pub now: Option<Content>,
+    /// What the undone commit made it.
+    pub undone: Option<Content>,
+    /// What it was before that.
+    pub before: Option<Content>,
 }
 
 /// Why an undo was not done.
@@ -260,6 +264,7 @@ fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices)
         if matches!(engine.commit_record(snapshot.line(), tid)?.kind, Kind::Create) {
             return Err(UndoError::Creation(tid));
         }
+        engine.check_undoable(tid)?;
         engine.heads_of(snapshot.line(), tid, &mut |head| {
             for entry in head.entries {
                 let EntryDisk::Kept { facts, .. } = entry else {
@@ -437,13 +442,13 @@ impl Planner<'_> {
             Merge::Conflict => {
                 let later = working.cell(key).map(|cell| cell.tid).filter(|tid| *tid != Tid::MAX);
                 let later = if later.is_some() { later } else { self.newest_commit_of(oid)? };
-                let reason = BlockerReason::Cell {
+                let cell = BlockedCell {
                     cell: key.clone(),
                     now: now.cloned(),
                     undone: after.cloned(),
                     before: before.cloned(),
                 };
-                self.block(oid, reason, later)?;
+                self.block(oid, BlockerReason::Cell(Box::new(cell)), later)?;
                 Ok(None)
             }
         }
@@ -466,13 +471,13 @@ impl Planner<'_> {
         touches: &[Touch],
     ) -> Result<(), UndoError> {
         for (key, cell) in working.cells() {
-            let reason = BlockerReason::Cell {
+            let left = BlockedCell {
                 cell: key.clone(),
                 now: Some(cell.content.clone()),
                 undone: None,
                 before: None,
             };
-            self.block(oid, reason, Some(cell.tid))?;
+            self.block(oid, BlockerReason::Cell(Box::new(left)), Some(cell.tid))?;
         }
         if let Some(now) = now
             && working.cells().is_empty()

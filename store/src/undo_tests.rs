@@ -109,7 +109,7 @@ fn a_blocker_names_the_later_commit_and_undoing_that_too_removes_it() {
     let later = found[0].later.as_ref().unwrap();
     assert_eq!((later.tid, later.principal.as_str()), (second, "tess"));
     assert_eq!(found[0].path, Some(path("/page")));
-    assert!(matches!(&found[0].reason, BlockerReason::Cell { cell, .. } if *cell == title()));
+    assert!(matches!(&found[0].reason, BlockerReason::Cell(blocked) if blocked.cell == title()));
     assert_eq!(database.text(), "/page title=C\n", "a refused undo changes nothing");
     undone(&database, &[first, second]);
     assert_eq!(database.text(), "/page title=A\n");

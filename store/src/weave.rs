@@ -83,14 +83,18 @@ enum Over {
     Back { place: Option<Place>, exists: bool },
 }
 
+/// The object that a name leads to, if any.
+type Named = Option<Oid>;
+
 /// The head of a line with the change sets woven so far.
 pub(crate) struct Overlay<'a> {
     engine: &'a Engine,
     line: LineId,
     head: Tid,
     objects: HashMap<Oid, Over>,
-    names: HashMap<(Oid, Name), Option<Oid>>,
-    replaced_names: Vec<((Oid, Name), Option<Option<Oid>>)>,
+    names: HashMap<(Oid, Name), Named>,
+    /// What the change set being woven put over: to take it back.
+    replaced_names: Vec<((Oid, Name), Option<Named>)>,
     replaced_objects: Vec<(Oid, Option<Over>)>,
 }
 

@@ -86,3 +86,6 @@ pub fn merge_changes(
     }
     Ok(if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) })
 }
+
+#[cfg(test)]
+mod tests;

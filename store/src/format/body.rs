@@ -113,14 +113,16 @@ impl FactsDisk {
 pub(crate) enum EntryDisk {
     /// As it was committed, with the chunk of its record in the area.
     Kept { facts: FactsDisk, record: Option<(u32, u32)> },
-    /// Packed: what proves it, and the place it left, which former URLs need.
-    Packed { oid: [u8; 16], digest: [u8; 32], former: Option<PlaceDisk> },
+    /// Packed, of an object that is still there: its record is dropped, its places and references are kept.
+    Stripped { facts: FactsDisk },
+    /// Packed, of an object that is gone for good: only the proof is left.
+    Packed { oid: [u8; 16], digest: [u8; 32] },
 }
 
 impl EntryDisk {
     fn digest(&self) -> [u8; 32] {
         match self {
-            Self::Kept { facts, .. } => facts.digest(),
+            Self::Kept { facts, .. } | Self::Stripped { facts } => facts.digest(),
             Self::Packed { digest, .. } => *digest,
         }
     }
@@ -184,10 +186,10 @@ impl BodyBuilder {
         self.head.entries.push(EntryDisk::Kept { facts, record });
     }
 
-    /// Adds an object of which only the proof is left.
-    pub(crate) fn push_packed(&mut self, oid: [u8; 16], digest: [u8; 32], former: Option<PlaceDisk>) {
-        self.head_bytes += 64 + former.as_ref().map_or(0, PlaceDisk::bytes_estimated);
-        self.head.entries.push(EntryDisk::Packed { oid, digest, former });
+    /// Adds an object of which pack dropped the record, or all but the proof.
+    pub(crate) fn push_packed(&mut self, entry: EntryDisk) {
+        self.head_bytes += 64;
+        self.head.entries.push(entry);
     }
 
     /// Adds bytes that are found by their digest.
@@ -340,7 +342,7 @@ mod tests {
             references_added: Vec::new(),
         };
         let (mut kept, mut packed) = (BodyBuilder::default(), BodyBuilder::default());
-        packed.push_packed(facts.oid, facts.digest(), None);
+        packed.push_packed(EntryDisk::Packed { oid: facts.oid, digest: facts.digest() });
         kept.push_object(facts, None);
         assert_eq!(kept.finish(None).1, packed.finish(None).1);
     }

@@ -16,8 +16,6 @@ pub(crate) mod body;
 pub(crate) mod record;
 pub(crate) mod value;
 
-/// The number of the layout of bodies and records that this code writes.
-pub const STORE_FORMAT: u16 = 1;
 /// No encoded thing is larger than this: the largest frame.
 const ENCODED_BYTES_MAX: u64 = 64 << 20;
 

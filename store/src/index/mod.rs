@@ -142,6 +142,11 @@ pub trait Index: Send + Sync {
 
     /// Returns how many bytes the index takes on its medium.
     fn bytes_on_disk(&self) -> u64;
+
+    /// Returns what is wrong with the medium although reading and writing work, for people to read.
+    fn faults(&self) -> Result<Vec<String>, IndexError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Why the index did not answer.

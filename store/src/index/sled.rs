@@ -387,6 +387,14 @@ impl Index for SledIndex {
         self.confirmed.lock().as_ref().map(|confirmed| confirmed.covered.clone())
     }
 
+    fn faults(&self) -> Result<Vec<String>, IndexError> {
+        let stray = self.stray_blobs()?;
+        Ok(stray
+            .iter()
+            .map(|name| format!("the index engine keeps `{name}`, which it never makes durable"))
+            .collect())
+    }
+
     fn bytes_on_disk(&self) -> u64 {
         self.folder.bytes()
     }

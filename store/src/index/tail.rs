@@ -305,6 +305,11 @@ impl TailedIndex {
         self.shared.control.lock().failure.clone()
     }
 
+    /// Returns what is wrong with the base's medium, for people to read.
+    pub fn faults(&self) -> Result<Vec<String>, IndexError> {
+        self.shared.base.faults()
+    }
+
     /// A layer is frozen.
     #[cfg(test)]
     pub(super) fn is_being_moved(&self) -> bool {

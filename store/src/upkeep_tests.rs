@@ -1,0 +1,251 @@
+//! Check, pack and backup, as those who run a site see them.
+
+use std::sync::Arc;
+
+use bough_core::{Oid, Snapshot as _, Tid};
+
+use crate::disk::{CrashMode, FaultyDisk, MemoryDisk};
+use crate::log::LogOptions;
+use crate::testing::{name, open_on, path, seed, seeded, site_text, small_options};
+use crate::{CheckReport, Database, HistoryError, Note, Options, PackReport, UndoChoices, UndoError};
+
+fn check(database: &Database) -> CheckReport {
+    database.check(&mut |_, _| {}).unwrap()
+}
+
+fn assert_sound(database: &Database, when: &str) {
+    let report = check(database);
+    assert!(report.is_sound(), "{when}: {:?}", report.faults);
+}
+
+fn pack(database: &Database, before: Tid) -> PackReport {
+    database.pack(before, false, &mut |_, _| {}).unwrap()
+}
+
+fn long(letter: char) -> String {
+    format!("{}\n", letter.to_string().repeat(99)).repeat(200)
+}
+
+/// A site with a past: edits, moves, a deletion, an undo, large texts that come and go.
+fn with_a_past(database: &Database) {
+    seed(database, "/a\n/a/p title=1\n/b\n/gone\n/gone/deep title=x\n");
+    for letter in ['m', 'n', 'o'] {
+        database.set("/a/p", "body", long(letter));
+    }
+    database.set("/gone/deep", "body", long('g'));
+    database.move_path("/a/p", "/b/q");
+    let deleted = database.delete("/gone");
+    let undo = database.undo(&[deleted], &UndoChoices::default(), Note::edit("Undid")).unwrap().unwrap();
+    database.undo(&[undo], &UndoChoices::default(), Note::edit("Redid")).unwrap();
+    database.set("/b/q", "title", "2");
+}
+
+#[test]
+fn a_sound_database_is_found_sound() {
+    let database = seeded("");
+    with_a_past(&database);
+    let report = check(&database);
+    assert!(report.is_sound(), "{:?}", report.faults);
+    assert_eq!(report.objects, 3);
+    assert_eq!(report.commits, database.commits(None, 100).unwrap().len() as u64);
+}
+
+/// Each byte of the log in turn is damaged; what was there is reported, or the tail of the log is cut.
+#[test]
+fn damage_in_the_log_is_seen_wherever_it_is() {
+    let disk = FaultyDisk::new();
+    let database = open_on(Arc::new(disk.clone()));
+    seed(&database, "/page title=unmistakable\n");
+    database.set("/page", "title", "later");
+    let bytes = database.status().log_bytes;
+    database.close().unwrap();
+    drop(database);
+    let mut named = 0;
+    for offset in (128..bytes).step_by(7) {
+        let disk = disk.after_crash(0, CrashMode::KeepAll);
+        disk.damage("log/00000001.seg", offset, 0x10);
+        let Ok((database, _)) = Database::on_disk(Arc::new(disk), small_options()) else { continue };
+        let report = check(&database);
+        assert!(!report.is_sound(), "damage at {offset} was not seen");
+        named += usize::from(report.faults.iter().any(|fault| !fault.paths.is_empty()));
+    }
+    assert!(named > 0, "no damage was named by a path");
+}
+
+#[test]
+fn a_pack_keeps_the_present_and_forgets_the_past() {
+    let disk = MemoryDisk::new();
+    let database = open_on(Arc::new(disk.clone()));
+    with_a_past(&database);
+    let (text, head, commits) = (database.text(), database.head(), database.commits(None, 100).unwrap());
+    let first = commits[commits.len() - 2].tid;
+    let dry = database.pack(head, true, &mut |_, _| {}).unwrap();
+    assert_eq!(database.status().horizon, Tid::ZERO, "a dry run changes nothing");
+    let packed = pack(&database, head);
+    assert_eq!(packed.bytes_freed, dry.bytes_freed, "{packed:?} {dry:?}");
+    assert_eq!((packed.objects_dropped, packed.contents_dropped), (2, 3), "{packed:?}");
+    assert!(packed.bytes_freed > 55_000, "{packed:?}");
+
+    for when in ["after the pack", "after reopening"] {
+        let database =
+            if when == "after the pack" { database.clone() } else { open_on(Arc::new(disk.clone())) };
+        assert_eq!(database.text(), text, "{when}");
+        assert_sound(&database, when);
+        assert_eq!(database.commits(None, 100).unwrap(), commits, "{when}: who did what is kept");
+        let past = database.snapshot_at(first);
+        assert!(matches!(past, Err(HistoryError::Packed { .. })), "{when}: {past:?}");
+        let undo = database.undo(&[first], &UndoChoices::default(), Note::edit("Undid"));
+        assert!(matches!(undo, Err(UndoError::History(HistoryError::Packed { .. }))), "{when}: {undo:?}");
+        let a = database.oid_at("/a");
+        assert_eq!(
+            database.snapshot().former_child(a, "p").unwrap(),
+            Some(database.oid_at("/b/q")),
+            "{when}"
+        );
+    }
+}
+
+#[test]
+fn what_came_after_the_horizon_can_still_be_undone_and_shown() {
+    let database = seeded("/page title=1");
+    database.set("/page", "title", "2");
+    let horizon = database.set("/page", "title", "3");
+    let then = database.text();
+    let after = database.set("/page", "title", "4");
+    let deleted = database.delete("/page");
+    pack(&database, horizon);
+    assert_eq!(site_text(&database.snapshot_at(horizon).unwrap()), then);
+    database.undo(&[deleted], &UndoChoices::default(), Note::edit("Undid")).unwrap();
+    database.undo(&[after], &UndoChoices::default(), Note::edit("Undid")).unwrap();
+    assert_eq!(database.text(), "/page title=3\n");
+    assert_sound(&database, "after pack and undo");
+}
+
+#[test]
+fn an_open_snapshot_holds_the_horizon_back() {
+    let database = seeded("/page title=1");
+    let snapshot = database.snapshot();
+    let then = site_text(&snapshot);
+    database.set("/page", "title", "2");
+    database.set("/page", "title", "3");
+    assert_eq!(pack(&database, Tid::MAX).horizon, snapshot.tid());
+    assert_eq!(site_text(&snapshot), then);
+    drop(snapshot);
+    assert_eq!(pack(&database, Tid::MAX).horizon, database.head());
+}
+
+#[test]
+fn a_content_that_a_draft_counts_on_survives_a_pack() {
+    let database = seeded("/page");
+    database.set("/page", "body", long('x'));
+    database.set("/page", "body", "short");
+    let mut draft = database.begin();
+    let bytes = vec![7u8; 10_000];
+    let value = draft.bytes(&bytes).unwrap();
+    draft.add(Oid::ROOT, &name("new"), &name("page"), [(name("data"), value)]).unwrap();
+    drop(draft);
+    // A draft that was given up leaves its bytes; the next one finds them, or brings them again.
+    let mut draft = database.begin();
+    let value = draft.bytes(&bytes).unwrap();
+    draft.add(Oid::ROOT, &name("new"), &name("page"), [(name("data"), value)]).unwrap();
+    pack(&database, Tid::MAX);
+    database.commit(draft, Note::edit("Added")).unwrap();
+    assert_sound(&database, "after committing over a pack");
+}
+
+#[test]
+fn packs_and_edits_at_once_lose_nothing() {
+    let options =
+        Options { log: LogOptions { segment_bytes: 64 << 10, ..LogOptions::default() }, ..small_options() };
+    let database = Database::in_memory(options).unwrap();
+    seed(&database, "/a\n/b\n/c\n/d\n");
+    std::thread::scope(|scope| {
+        for page in ["/a", "/b", "/c"] {
+            let database = &database;
+            scope.spawn(move || {
+                for nth in 0..60 {
+                    database.set(page, "body", format!("{nth}\n{}", long('z')));
+                    let object = database.snapshot().object(database.oid_at(page)).unwrap().unwrap();
+                    let body = database.attribute(&object, "body").unwrap().unwrap();
+                    assert!(body.as_text().unwrap().starts_with(&format!("{nth}\n")));
+                }
+            });
+        }
+        for _ in 0..10 {
+            database.pack(database.head(), false, &mut |_, _| {}).unwrap();
+        }
+    });
+    pack(&database, Tid::MAX);
+    assert_sound(&database, "after packs under load");
+    assert!(database.status().log_bytes < 1 << 20, "{}", database.status().log_bytes);
+}
+
+/// The disk stops after 0, 1, 2 ... operations of a pack.
+#[test]
+fn a_pack_is_safe_wherever_it_stops() {
+    let build = || {
+        let disk = FaultyDisk::new();
+        let database = open_on(Arc::new(disk.clone()));
+        with_a_past(&database);
+        (disk, database)
+    };
+    let (disk, database) = build();
+    let text = database.text();
+    let begin = disk.operations();
+    pack(&database, Tid::MAX);
+    let total = disk.operations() - begin;
+    for stop in 0..=total {
+        for (seed, mode) in
+            [(0, CrashMode::LoseUnsynced), (0, CrashMode::KeepAll), (stop, CrashMode::Arbitrary)]
+        {
+            let (disk, database) = build();
+            disk.stop_after(disk.operations() + stop);
+            let _ = database.pack(Tid::MAX, false, &mut |_, _| {});
+            let disk = disk.after_crash(seed, mode);
+            let database = open_on(Arc::new(disk));
+            assert_eq!(database.text(), text, "stopped after {stop}, {mode:?}");
+            assert_sound(&database, &format!("stopped after {stop}, {mode:?}"));
+            pack(&database, Tid::MAX);
+            assert_eq!(database.text(), text, "packed again after {stop}, {mode:?}");
+            assert_sound(&database, &format!("packed again after {stop}, {mode:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    let (database, _) = Database::open(&data, small_options()).unwrap();
+    with_a_past(&database);
+    let mut draft = database.begin();
+    let value = draft.bytes(&vec![9u8; 2 << 20]).unwrap();
+    draft.add(Oid::ROOT, &name("big"), &name("page"), [(name("data"), value)]).unwrap();
+    database.commit(draft, Note::edit("Big")).unwrap();
+    let first = database.backup(&backup, &mut |_, _| {}).unwrap();
+    assert_eq!(first.head, database.head());
+    let text = database.text();
+    database.set("/b/q", "title", "after the backup");
+    let restored = |name: &str| {
+        let to = folder.path().join(name);
+        crate::restore_backup(&backup, &to, &mut |_, _| {}).unwrap();
+        let (database, _) = Database::open(&to, small_options()).unwrap();
+        assert_sound(&database, name);
+        database.text()
+    };
+    assert_eq!(restored("one"), text);
+    let second = database.backup(&backup, &mut |_, _| {}).unwrap();
+    assert!(second.bytes_copied < 10_000 && second.files_kept >= 2, "{second:?}");
+    assert_eq!(restored("two"), database.text());
+    pack(&database, Tid::MAX);
+    database.backup(&backup, &mut |_, _| {}).unwrap();
+    assert_eq!(restored("three"), database.text());
+
+    let error = crate::restore_backup(&backup, &data, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(error, crate::BackupError::NotEmpty(_)), "{error}");
+    let error = crate::restore_backup(folder.path(), &folder.path().join("x"), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(error, crate::BackupError::NoBackup(_)), "{error}");
+    let error = database.backup(&data, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(error, crate::BackupError::IntoItself), "{error}");
+    assert!(database.exists(path("/b/q").to_string().as_str()));
+}
