@@ -10,7 +10,7 @@ use bough_store::Database;
 
 use harness::raw::{RawGroup, RawLog};
 use harness::site::{self, add_folder, add_page, fill, set_number, write};
-use harness::{Bench, Pairs, Random, Target, rate, rate_of_many};
+use harness::{Bench, Pairs, Random, Target, rate, rate_of_many, timed_on_cpu};
 
 const WRITERS: usize = 16;
 
@@ -72,6 +72,12 @@ fn one_writer(bench: &mut Bench) -> anyhow::Result<()> {
         || rate(slice, || raw.commit(&frame)),
     )?;
     bench.ratio("one writer", &pairs, "/s", Target::Min(0.7));
+    const COUNTED: i64 = 1_000;
+    let (_, _, ours) =
+        timed_on_cpu(|| (0..COUNTED).try_for_each(|n| set_number(&database, pages[1], -n).map(drop)))?;
+    let (_, _, baseline) = timed_on_cpu(|| (0..COUNTED).try_for_each(|_| raw.commit(&frame)))?;
+    bench.figure("one writer: a commit on a CPU", ours * 1e6 / COUNTED as f64, "us", Target::None);
+    bench.figure("one writer: baseline on a CPU", baseline * 1e6 / COUNTED as f64, "us", Target::None);
     Ok(database.close()?)
 }
 

@@ -129,7 +129,12 @@ impl Engine {
     }
 
     /// The revision that this very commit wrote, if it wrote one.
-    pub(crate) fn revision_by(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Revision>, StoreError> {
+    pub(crate) fn revision_by(
+        &self,
+        line: LineId,
+        oid: Oid,
+        tid: Tid,
+    ) -> Result<Option<Revision>, StoreError> {
         let key = keys::revision(oid, line, tid);
         let found = self.index.get(&key)?;
         found.map(|value| parse_revision(oid, &key, &value)).transpose()
