@@ -430,11 +430,10 @@ impl<'a> Overlay<'a> {
         touched: impl Iterator<Item = Oid>,
     ) -> Result<Vec<Conflict>, ReadError> {
         let mut conflicts = Vec::new();
-        // All names that are given up first, so that two objects can exchange theirs.
+        // All names that are given up first, so that two objects can exchange theirs. An object that has a place has
+        // its name there: that need not be looked up.
         for change in moves {
-            if let Some(before) = change.before
-                && self.child(before.parent, &before.name)? == Some(change.oid)
-            {
+            if let Some(before) = change.before {
                 self.put_name(before, None);
             }
         }
