@@ -4,11 +4,13 @@
 //! commit that names it is appended. So a commit never names a blob that is not there; a crash in between leaves a
 //! file that nobody names, which pack removes.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bough_core::value::{BlobRef, Digest};
+use parking_lot::Mutex;
 
 use crate::disk::{Disk, DiskFile};
 
@@ -23,6 +25,16 @@ pub(crate) struct Blobs {
     disk: Arc<dyn Disk>,
     staged: AtomicU64,
     session: u64,
+    names: Mutex<Names>,
+}
+
+/// Which names would survive a crash: a file that is there under its digest may still lose it.
+#[derive(Default)]
+struct Names {
+    /// Given, and their folder not yet synced since, or without success.
+    doubtful: HashSet<Digest>,
+    /// The folders in which all other names are durable. What an earlier process left is synced when it is first met.
+    settled_folders: HashSet<String>,
 }
 
 /// A blob that is written and that no commit names yet; dropped without being kept, its file is removed.
@@ -37,7 +49,7 @@ pub(crate) struct StagedBlob {
 impl Blobs {
     /// The blobs on this disk. `session` tells the staged files of this opening from older ones.
     pub(crate) fn new(disk: Arc<dyn Disk>, session: u64) -> Self {
-        Self { disk, staged: AtomicU64::new(0), session }
+        Self { disk, staged: AtomicU64::new(0), session, names: Mutex::default() }
     }
 
     /// Removes what a crash left half written.
@@ -61,14 +73,21 @@ impl Blobs {
         for (blob, _) in &staged {
             blob.file.sync()?;
         }
-        let mut folders: Vec<String> = Vec::new();
+        let digests: Vec<Digest> = staged.iter().map(|(_, digest)| *digest).collect();
+        self.names.lock().doubtful.extend(&digests);
         for (blob, digest) in staged {
-            let folder = folder_of(&digest);
             self.disk.rename(&blob.path, &path_of(&digest))?;
-            folders.push(folder);
         }
+        let mut folders: Vec<String> = digests.iter().map(folder_of).collect();
         folders.sort();
         folders.dedup();
+        self.sync_folders(&folders)?;
+        let mut names = self.names.lock();
+        digests.iter().for_each(|digest| _ = names.doubtful.remove(digest));
+        Ok(())
+    }
+
+    fn sync_folders(&self, folders: &[String]) -> io::Result<()> {
         folders.iter().try_for_each(|folder| self.disk.sync_folder(folder))?;
         if folders.is_empty() { Ok(()) } else { self.disk.sync_folder(FOLDER) }
     }
@@ -84,9 +103,18 @@ impl Blobs {
         Err(io::Error::new(io::ErrorKind::InvalidData, problem))
     }
 
-    /// Whether a blob with this digest is kept.
-    pub(crate) fn is_kept(&self, digest: &Digest) -> bool {
-        self.disk.open(&path_of(digest)).is_ok()
+    /// Whether this blob is kept, durably and with all its bytes: a commit may name it.
+    pub(crate) fn is_kept(&self, blob: &BlobRef) -> io::Result<bool> {
+        let mut names = self.names.lock();
+        if names.doubtful.contains(&blob.digest) || self.open(blob).is_err() {
+            return Ok(false);
+        }
+        let folder = folder_of(&blob.digest);
+        if !names.settled_folders.contains(&folder) {
+            self.sync_folders(std::slice::from_ref(&folder))?;
+            names.settled_folders.insert(folder);
+        }
+        Ok(true)
     }
 
     /// The digests of all kept blobs.

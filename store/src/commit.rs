@@ -137,6 +137,19 @@ pub(crate) struct Lead<'a> {
     committer: &'a Committer,
 }
 
+/// Answers those who wait if their leader falls over a bug, so that one broken request does not hang the others.
+struct Unanswered(Vec<Arc<Pending>>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        for pending in &self.0 {
+            let error =
+                StoreError::Missing { what: "the answer of the thread that committed for this one".into() };
+            pending.set(State::Done(Err(CommitError::Store(Arc::new(error)))));
+        }
+    }
+}
+
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut queue = self.committer.queue.lock();
@@ -172,7 +185,10 @@ impl Committer {
                 requests.push((pending, request));
             }
         }
-        for (pending, outcome) in commit_batch(engine, requests) {
+        let unanswered = Unanswered(batch.clone());
+        let outcomes = commit_batch(engine, requests);
+        std::mem::forget(unanswered);
+        for (pending, outcome) in outcomes {
             if Arc::ptr_eq(pending, &own) {
                 result = outcome;
             } else {

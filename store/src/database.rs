@@ -27,7 +27,7 @@ use crate::history::{HistoryError, ObjectDelta};
 use crate::index::{
     Identity, Index, IndexError, MemoryIndex, Opened, SledIndex, SledOptions, TailOptions, TailedIndex,
 };
-use crate::keys::{KEYS_FORMAT, LineId};
+use crate::keys::{self, KEYS_FORMAT, LineId};
 use crate::log::{self, Damage, Log, LogError, LogOptions, Position, SegmentLog};
 use crate::note::{CommitRecord, Kind, Note};
 use crate::replay::{ProgressSink, Replayed, replay};
@@ -228,11 +228,9 @@ impl Database {
         let confirmed = base.confirmed();
         let mut index = TailedIndex::new(base, options.tail);
         let progress = options.progress.as_ref();
-        let replayed = match replay_from(&log, &index, confirmed.as_deref(), progress) {
-            Err(StoreError::Log(LogError::Gone { segment, offset })) => {
-                // It says that it covers what the log never held: it belongs to another state of this folder.
-                let reason =
-                    format!("it covers byte {offset} of segment {segment}, which the log does not have");
+        let replayed = match bring_up(&log, &index, confirmed.as_deref(), progress)? {
+            Ok(replayed) => replayed,
+            Err(reason) => {
                 index.close()?;
                 drop(index);
                 place.set_aside()?;
@@ -241,7 +239,6 @@ impl Database {
                 index_rebuilt = Some(reason);
                 replay(&*log, &index, log.start(), progress)?
             }
-            replayed => replayed?,
         };
         let blobs = Blobs::new(Arc::clone(&disk), options.clock.now_micros());
         if let Err(error) = blobs.clear_staged() {
@@ -275,44 +272,61 @@ impl Database {
         }
         let is_new = database.head() == Tid::ZERO;
         if is_new {
-            database.create_root()?;
+            database.create_root("Made the site")?;
+        } else if database
+            .inner
+            .engine
+            .object(LineId::TRUNK, Oid::ROOT, Tid::MAX)
+            .is_ok_and(|root| root.is_none())
+            && let Err(error) =
+                database.create_root("Made the root again, as the commit that made it is damaged")
+        {
+            tracing::warn!(%error, "the root is damaged and could not be made again");
         }
-        let report = database.report(is_new, log_report.clean, index_rebuilt, replayed);
+        let report = database.report(is_new, log_report, index_rebuilt, replayed);
         Ok((database, report))
     }
 
     fn report(
         &self,
         is_new: bool,
-        was_closed: bool,
+        log: log::OpenReport,
         index_rebuilt: Option<String>,
         replayed: Replayed,
     ) -> OpenReport {
+        // The replay meets what the index does not cover yet, the log looked at all of its newest segment.
+        let mut damage = replayed.damage;
+        let met = |damage: &[Damage], one: &Damage| {
+            damage.iter().any(|other| (other.segment, other.offset) == (one.segment, one.offset))
+        };
+        let others: Vec<Damage> = log.damage.into_iter().filter(|one| !met(&damage, one)).collect();
+        damage.extend(others);
         let behind = self.head().as_micros().saturating_sub(self.now_micros());
         OpenReport {
             is_new,
-            was_closed,
+            was_closed: log.clean,
             index_rebuilt,
             commits_replayed: replayed.commits,
-            damage: replayed.damage,
+            damage,
             clock_behind_micros: behind,
         }
     }
 
-    fn create_root(&self) -> Result<(), CommitError> {
+    fn create_root(&self, sentence: &str) -> Result<(), CommitError> {
         let folder = Name::new("folder").map(Content::Type).ok();
         let cells = vec![(CellKey::Type, folder)];
         let changes = ChangeSet {
-            base: Tid::ZERO,
+            base: self.head(),
             objects: vec![ObjectChange { oid: Oid::ROOT, cells }],
             unchanged: Vec::new(),
         };
-        let note = Note::edit("Made the site").of_kind(Kind::Create);
+        let note = Note::edit(sentence).of_kind(Kind::Create);
         let stage = Stage::new(Arc::clone(&self.inner.engine));
         self.inner.committer.commit(&self.inner.engine, LineId::TRUNK, changes, stage, note).map(|_| ())
     }
 
-    /// Puts everything in order and ends the writing. Snapshots that are open go on reading.
+    /// Puts everything in order and ends the writing. Snapshots that are open go on reading. The folder stays taken
+    /// until the last handle is dropped.
     ///
     /// # Errors
     /// When the index or the log cannot be brought in order; nothing that was committed is lost by that.
@@ -320,10 +334,9 @@ impl Database {
         let _lead = self.inner.committer.lead();
         let engine = &self.inner.engine;
         engine.index.publish(&engine.indexed_up_to().to_bytes());
-        engine.index.close()?;
-        engine.log.close()?;
-        self.inner.lock.lock().take();
-        Ok(())
+        let index_closed = engine.index.close();
+        engine.log.close_for_good()?;
+        Ok(index_closed?)
     }
 
     /// The types that the objects may have.
@@ -478,7 +491,7 @@ impl Database {
             tail_bytes: tail.bytes,
             index_entries_moved: tail.moved_entries_total,
             open_snapshots: engine.open_snapshots.lock().values().sum(),
-            failure: engine.index.failure(),
+            failure: engine.index.failure().or_else(|| engine.log.failure().map(|reason| reason.to_string())),
         }
     }
 
@@ -520,6 +533,9 @@ impl IndexPlace for SledPlace {
         let options = SledOptions { identity, cache_bytes: self.cache_bytes };
         Ok(match SledIndex::open(&self.folder, options)? {
             Opened::Rebuilt { index, reason, .. } => (Arc::new(index), Some(reason.to_string())),
+            Opened::Created(index) if log.last_tid() != Tid::ZERO => {
+                (Arc::new(index), Some("there was none".into()))
+            }
             opened => (Arc::new(opened.into_index()), None),
         })
     }
@@ -541,14 +557,30 @@ impl IndexPlace for MemoryPlace {
     }
 }
 
-fn replay_from(
+/// Brings the index up to the log, or says why it belongs to another state of this folder.
+fn bring_up(
     log: &SegmentLog,
     index: &TailedIndex,
     confirmed: Option<&[u8]>,
     progress: Option<&ProgressSink>,
-) -> Result<Replayed, StoreError> {
+) -> Result<Result<Replayed, String>, StoreError> {
     let position = confirmed.and_then(|bytes| Some(Position::from_bytes(bytes.try_into().ok()?)));
-    replay(log, index, position.unwrap_or_else(|| log.start()), progress)
+    let replayed = match replay(log, index, position.unwrap_or_else(|| log.start()), progress) {
+        Err(StoreError::Log(LogError::Gone { segment, offset })) => {
+            let reason = format!("it covers byte {offset} of segment {segment}, which the log does not have");
+            return Ok(Err(reason));
+        }
+        replayed => replayed?,
+    };
+    // A commit reaches the index on disk only after its sync: the log cannot have lost it in a crash.
+    let (from, below) = keys::all_commits(LineId::TRUNK);
+    let newest = index.last(&from, &below)?.and_then(|(key, _)| keys::parse_commit(&key));
+    Ok(match newest {
+        Some((tid, _)) if tid > log.last_tid() => {
+            Err(format!("it knows of {tid}, and the log ends with {}", log.last_tid()))
+        }
+        _ => Ok(replayed),
+    })
 }
 
 fn take_lock(folder: &Path) -> Result<File, OpenError> {

@@ -161,6 +161,11 @@ pub(crate) fn commit(line: LineId, tid: Tid, part: u32) -> Box<[u8]> {
     key(&[&[COMMITS], &line.0.to_be_bytes(), &tid.as_micros().to_be_bytes(), &part.to_be_bytes()])
 }
 
+/// The range of all commits of a line.
+pub(crate) fn all_commits(line: LineId) -> (Box<[u8]>, Box<[u8]>) {
+    (commit(line, Tid::ZERO, 0), commit(LineId(line.0 + 1), Tid::ZERO, 0))
+}
+
 /// The tid and part of a commit's key.
 pub(crate) fn parse_commit(key: &[u8]) -> Option<(Tid, u32)> {
     let tid = key.get(5..13)?.first_chunk::<8>()?;

@@ -23,7 +23,7 @@ use crate::commit::{CommitError, append_and_show, next_tid};
 use crate::database::Database;
 use crate::draft::Stage;
 use crate::engine::{BACK_DEPTH_MAX, Engine, StoreError, read_error};
-use crate::format::body::{EntryDisk, FactsDisk};
+use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk};
 use crate::history::HistoryError;
 use crate::keys::{self, LineId, RevisionAt};
 use crate::log::Log;
@@ -317,14 +317,13 @@ impl Planner<'_> {
     /// The way back without comparing, where the newest records of the object are the undone commits' own.
     fn pointing_back(&self, oid: Oid, touches: &[Touch]) -> Result<Option<GoBack>, UndoError> {
         let (line, head) = (self.snapshot.line(), bough_core::Snapshot::tid(self.snapshot));
-        let Some(newest) = self.engine.revision(line, oid, head)? else { return Ok(None) };
-        let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
         let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
-        if newest.tid != first.tid || !unbroken {
+        let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
+        if !unbroken || !(first.tid == head || self.is_newest(oid, first.tid)?) {
             return Ok(None);
         }
-        let depth = match newest.at {
-            RevisionAt::BackTo { depth, .. } => depth + 1,
+        let depth = match first.facts.change {
+            ChangeDisk::BackTo { depth, .. } => depth + 1,
             _ => 1,
         };
         if depth > BACK_DEPTH_MAX {
@@ -332,13 +331,13 @@ impl Planner<'_> {
         }
         let to = match last.facts.replaces() {
             None => None,
-            Some(before) => match self.engine.revision(line, oid, before)? {
-                Some(state) if state.tid == before => match state.at {
+            Some(before) => match self.engine.revision_by(line, oid, before)? {
+                Some(state) => match state.at {
                     RevisionAt::Record(_) => Some((before, depth)),
                     RevisionAt::BackTo { tid, .. } => Some((tid, depth)),
                     RevisionAt::Gone => None,
                 },
-                _ => return Ok(None),
+                None => return Ok(None),
             },
         };
         let mut moves = touches.iter().filter(|touch| touch.facts.place.is_some());
@@ -353,13 +352,19 @@ impl Planner<'_> {
         let (references_dropped, references_added) = net_references(touches);
         Ok(Some(GoBack {
             oid,
-            replaces: newest.tid,
+            replaces: first.tid,
             to,
             place_before: place_before.and_then(|(_, after)| after),
             place_after: place_after.and_then(|(before, _)| before),
             references_dropped,
             references_added,
         }))
+    }
+
+    /// Whether the object was last written by that commit.
+    fn is_newest(&self, oid: Oid, tid: Tid) -> Result<bool, UndoError> {
+        let (line, head) = (self.snapshot.line(), bough_core::Snapshot::tid(self.snapshot));
+        Ok(self.engine.revision(line, oid, head)?.is_some_and(|newest| newest.tid == tid))
     }
 
     /// Whether the object has a place of its own.

@@ -234,7 +234,7 @@ impl<'a> Overlay<'a> {
         let parents =
             edits.iter().flat_map(|edit| edit.places().into_iter().flatten()).map(|place| place.parent);
         let container = self.common_container(parents)?;
-        let mut frames = FramesBuilder::new(self.line, tid);
+        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
         for (digest, bytes) in items {
             frames.item(digest, bytes);
         }
@@ -307,7 +307,7 @@ impl<'a> Overlay<'a> {
         let parents: Vec<Oid> = of_edits.chain(of_back).map(|place| place.parent).collect();
         let container = self.common_container(parents.into_iter())?;
         let taken = Taken::by(&moves);
-        let mut frames = FramesBuilder::new(self.line, tid);
+        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
         for (digest, bytes) in items {
             frames.item(digest, bytes);
         }
@@ -430,11 +430,10 @@ impl<'a> Overlay<'a> {
         touched: impl Iterator<Item = Oid>,
     ) -> Result<Vec<Conflict>, ReadError> {
         let mut conflicts = Vec::new();
-        // All names that are given up first, so that two objects can exchange theirs.
+        // All names that are given up first, so that two objects can exchange theirs. An object that has a place has
+        // its name there: that need not be looked up.
         for change in moves {
-            if let Some(before) = change.before
-                && self.child(before.parent, &before.name)? == Some(change.oid)
-            {
+            if let Some(before) = change.before {
                 self.put_name(before, None);
             }
         }
@@ -604,13 +603,14 @@ impl<'a> Taken<'a> {
 struct FramesBuilder {
     line: LineId,
     tid: Tid,
+    frame_bytes_max: u64,
     frames: Vec<(NewFrame, Head)>,
     body: BodyBuilder,
 }
 
 impl FramesBuilder {
-    fn new(line: LineId, tid: Tid) -> Self {
-        Self { line, tid, frames: Vec::new(), body: BodyBuilder::default() }
+    fn new(line: LineId, tid: Tid, frame_bytes_max: u64) -> Self {
+        Self { line, tid, frame_bytes_max, frames: Vec::new(), body: BodyBuilder::default() }
     }
 
     fn object(&mut self, facts: FactsDisk, record: Option<&[u8]>) {
@@ -624,7 +624,7 @@ impl FramesBuilder {
     }
 
     fn make_room(&mut self, bytes: usize) {
-        if self.body.is_full(bytes) {
+        if self.body.is_full(bytes, self.frame_bytes_max) {
             let (body, content, head) = std::mem::take(&mut self.body).finish(None);
             let frame = NewFrame { kind: FrameKind::Part, tid: self.tid, line: self.line.0, content, body };
             self.frames.push((frame, head));

@@ -16,10 +16,10 @@ use super::{FormatError, rule};
 use crate::log::{Location, chunk_payload, push_chunk};
 
 const WHAT: &str = "the head of a frame";
-/// How much a part of a large commit holds: below the log's largest frame with room for the head.
-pub(crate) const AREA_BYTES_MAX: usize = 12 << 20;
-/// How large the head of a part of a large commit may become, by estimate; with a full area it still fits a frame.
-const HEAD_BYTES_MAX: usize = 3 << 20;
+/// How much of the log's largest frame, in sixteenths, the area of a part of a large commit takes.
+const AREA_SIXTEENTHS_MAX: u64 = 12;
+/// The same for its head, by estimate; with a full area it still fits the frame.
+const HEAD_SIXTEENTHS_MAX: u64 = 3;
 
 /// What kind of commit it is. Variants are only added at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,9 +206,12 @@ impl BodyBuilder {
         self.head.side.push(SideDisk { space, key: key.to_vec(), chunk, expires_micros });
     }
 
-    /// Whether a body with `more` bytes would be too large for one frame.
-    pub(crate) fn is_full(&self, more: usize) -> bool {
-        !self.is_empty() && (self.area.len() + more > AREA_BYTES_MAX || self.head_bytes > HEAD_BYTES_MAX)
+    /// Whether a body with `more` bytes would be too large for one frame of at most `frame_bytes_max`.
+    pub(crate) fn is_full(&self, more: usize, frame_bytes_max: u64) -> bool {
+        let is_above = |bytes: usize, sixteenths| bytes as u64 > frame_bytes_max / 16 * sixteenths;
+        let area_bytes = self.area.len() + more;
+        !self.is_empty()
+            && (is_above(area_bytes, AREA_SIXTEENTHS_MAX) || is_above(self.head_bytes, HEAD_SIXTEENTHS_MAX))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -142,17 +142,38 @@ impl SegmentLog {
         self.shared.store
     }
 
+    /// The largest frame that it takes, with header and padding, in bytes.
+    pub fn frame_bytes_max(&self) -> u64 {
+        self.shared.frame_bytes_max
+    }
+
     /// Syncs, and notes durably that the log ends here, so that the next open need not recover it. A later append
     /// takes the note back.
     pub fn close(&self) -> Result<(), LogError> {
+        self.close_as(&mut self.shared.appender.lock())
+    }
+
+    /// The same, and nothing is appended any more.
+    pub fn close_for_good(&self) -> Result<(), LogError> {
         let mut appender = self.shared.appender.lock();
+        self.close_as(&mut appender)?;
+        self.shared.tail.lock().latched.get_or_insert_with(|| "it was closed".into());
+        Ok(())
+    }
+
+    /// Why nothing more is appended, if so.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.shared.tail.lock().latched.clone()
+    }
+
+    fn close_as(&self, appender: &mut Appender) -> Result<(), LogError> {
         self.shared.flush_head()?;
         if appender.clean {
             return Ok(());
         }
         appender.clean = true;
         let listing = self.shared.listing.load_full();
-        let noted = self.shared.put_manifest(&appender, &listing);
+        let noted = self.shared.put_manifest(appender, &listing);
         appender.clean = noted.is_ok();
         noted
     }
