@@ -25,7 +25,10 @@ fn naming(folder: &str, words: &[&str], but_not_in: &[&str]) -> Vec<String> {
     let mut naming = Vec::new();
     for path in sources(folder) {
         let name = path.display().to_string();
-        if but_not_in.iter().any(|allowed| name.contains(allowed)) || name.contains("test") || name.ends_with("model.rs") {
+        if but_not_in.iter().any(|allowed| name.contains(allowed))
+            || name.contains("test")
+            || name.ends_with("model.rs")
+        {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a source file");
