@@ -22,8 +22,10 @@ mod value;
 
 mod acquire;
 mod add;
+mod backup;
 mod blame;
 mod cat;
+mod check;
 mod cp;
 mod diff;
 mod du;
@@ -34,8 +36,10 @@ mod log;
 mod ls;
 mod mkdir;
 mod mv;
+mod pack;
 mod put;
 mod restore;
+mod restore_backup;
 mod rm;
 mod serve;
 mod set;
@@ -99,6 +103,8 @@ enum Command {
     Serve(serve::Serve),
     #[command(flatten)]
     Site(Request),
+    /// Restore a backup into a new data folder, and check it
+    RestoreBackup(restore_backup::RestoreBackup),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -117,6 +123,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match cli.command {
         None => serve::Serve::default().run(&cli.data, &mut screen),
         Some(Command::Serve(serve)) => serve.run(&cli.data, &mut screen),
+        Some(Command::RestoreBackup(restore)) => restore.run(&mut screen),
         Some(Command::Site(mut request)) => {
             if let (Request::Cat(cat), true) = (&mut request, cli.json) {
                 cat.whole();

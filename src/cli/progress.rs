@@ -1,9 +1,11 @@
 //! Progress of long work: a bar on the standard error, where a person watches it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::asker::Asker;
+use super::protocol::Reply;
 use super::screen::is_watched;
 
 /// How often the bar is drawn, a second.
@@ -23,6 +25,32 @@ pub(crate) fn count(what: &str) -> ProgressBar {
     style(&bar, "{spinner} {msg} {human_pos}");
     bar.set_message(what.to_owned());
     bar
+}
+
+/// How long passes between two remarks on the same work.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// Tells whoever asked how far work in the site's process is, by a remark now and then.
+pub(crate) struct Told<'a> {
+    what: &'static str,
+    asker: &'a mut dyn Asker,
+    last: Instant,
+}
+
+impl<'a> Told<'a> {
+    pub(crate) fn new(what: &'static str, asker: &'a mut dyn Asker) -> Self {
+        Self { what, asker, last: Instant::now() }
+    }
+
+    pub(crate) fn tell(&mut self, done: u64, total: u64) {
+        if self.last.elapsed() < TOLD_EVERY || total == 0 {
+            return;
+        }
+        self.last = Instant::now();
+        let percent = done.saturating_mul(100) / total;
+        // One who went away is told nothing; the work is safe at every point.
+        let _ = self.asker.send(Reply::Remark(format!("{} {percent} %", self.what)));
+    }
 }
 
 fn bar(length: Option<u64>) -> ProgressBar {

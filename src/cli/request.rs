@@ -12,8 +12,8 @@ use super::failure::{Failure, quoted};
 use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
-    acquire, add, blame, cat, cp, diff, du, export, find, import, log, ls, mkdir, mv, put, restore, rm, set,
-    show, status, undo,
+    acquire, add, backup, blame, cat, check, cp, diff, du, export, find, import, log, ls, mkdir, mv, pack,
+    put, restore, rm, set, show, status, undo,
 };
 
 /// Where a command sends what it brings.
@@ -163,4 +163,10 @@ requests! {
     Acquire(acquire::Acquire),
     /// Say how the data folder stands
     Status(status::Status),
+    /// Check everything that is stored, while the site is in use
+    Check(check::Check),
+    /// Forget history that is no longer wanted
+    Pack(pack::Pack),
+    /// Back the site up into a folder, while it is in use
+    Backup(backup::Backup),
 }

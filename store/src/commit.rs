@@ -325,9 +325,10 @@ pub(crate) fn append_and_show(
 ) -> Result<(), BatchFailure> {
     let Some(newest) = commits.last().map(|commit| commit.tid) else { return Ok(()) };
     let mut heads: Vec<(LineId, Tid, u32, Head)> = Vec::new();
-    let mut frames = Vec::new();
+    let (mut frames, mut written) = (Vec::new(), Vec::new());
     for commit in commits {
         let count = commit.frames.len();
+        written.extend(commit.written);
         for (nth, (frame, head)) in commit.frames.into_iter().enumerate() {
             // The closing frame is number 0, so that it is found without knowing how many there are.
             let part = if nth + 1 == count { 0 } else { nth as u32 + 1 };
@@ -348,8 +349,14 @@ pub(crate) fn append_and_show(
         indexed.map_err(|error| BatchFailure::Store(Arc::new(error.into())))?;
     }
     engine.index.insert(entries).map_err(|error| BatchFailure::Index(Arc::new(error)))?;
-    for (line, tid, _, head) in &heads {
+    let mut written = written.into_iter().peekable();
+    for (line, tid, part, head) in &heads {
         close_cache(engine, *line, *tid, head);
+        // In the order of the commits, so that one closes what another of this batch opened.
+        while let Some(object) = written.next_if(|object| *part == 0 && object.revision() == *tid) {
+            let witness = engine.cache.witness_object(*line, object.oid());
+            engine.cache.keep_object(*line, object.oid(), *tid, Some(object), witness);
+        }
     }
     engine.head.store(newest.as_micros(), Ordering::SeqCst);
     stages.iter_mut().for_each(Stage::is_indexed);

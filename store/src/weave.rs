@@ -74,7 +74,12 @@ pub(crate) struct Woven {
     pub(crate) tid: Tid,
     /// The frames with their heads; the last one is the closing frame.
     pub(crate) frames: Vec<(NewFrame, Head)>,
+    /// What it wrote, where that is worth keeping in memory: few objects, which will soon be read or written again.
+    pub(crate) written: Vec<Arc<Object>>,
 }
+
+/// How many objects a commit may write that are kept in memory afterwards. More would push out what is read more often.
+const WRITTEN_KEPT_MAX: usize = 64;
 
 /// What one object is in the overlay.
 #[derive(Clone)]
@@ -245,7 +250,7 @@ impl<'a> Overlay<'a> {
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
         let meta = note.to_disk(now_micros, container, edits.len() as u64);
-        Ok(Ok(Some(frames.finish(meta))))
+        Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
     }
 
     /// Weaves in what undo found. It was planned over this very head, so that nothing can have moved.
@@ -493,6 +498,13 @@ impl<'a> Overlay<'a> {
     }
 }
 
+fn worth_keeping(edits: Vec<Edit>) -> Vec<Arc<Object>> {
+    if edits.len() > WRITTEN_KEPT_MAX {
+        return Vec::new();
+    }
+    edits.into_iter().map(|edit| edit.after).collect()
+}
+
 fn structural(oid: Oid, violation: Violation) -> Conflict {
     Conflict { oid, reason: ConflictReason::Structure(violation), since: None }
 }
@@ -636,6 +648,6 @@ impl FramesBuilder {
         let (body, content, head) = self.body.finish(Some(meta));
         let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
         self.frames.push((frame, head));
-        Woven { line: self.line, tid: self.tid, frames: self.frames }
+        Woven { line: self.line, tid: self.tid, frames: self.frames, written: Vec::new() }
     }
 }
