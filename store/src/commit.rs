@@ -24,7 +24,7 @@ use crate::index::{Entry, IndexError};
 use crate::keys::{self, LineId};
 use crate::log::{AppendError, Log, LogError};
 use crate::note::Note;
-use crate::weave::{Conflict, Overlay, Woven};
+use crate::weave::{Conflict, Origin, Overlay, Woven};
 
 /// How many change sets are woven and appended before one sync: bounds how long the first waits for the last.
 const BATCH_MAX: usize = 1_000;
@@ -262,8 +262,8 @@ fn commit_batch<'a>(
         {
             assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let items = request.stage.waiting();
-            let outcome = match overlay.weave(&request.changes, items, &request.note, tid, now) {
+            let origin = Origin { items: request.stage.waiting(), note: &request.note, tid, now_micros: now };
+            let outcome = match overlay.weave(&request.changes, &origin) {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;

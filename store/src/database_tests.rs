@@ -9,7 +9,7 @@ use bough_core::{Oid, Snapshot as _, Tid, Value};
 use crate::commit::append_and_show;
 use crate::disk::MemoryDisk;
 use crate::testing::{name, open_on, path, seed, seeded, site_text, small_options};
-use crate::weave::Overlay;
+use crate::weave::{Origin, Overlay};
 use crate::{CommitError, Database, HistoryError, Kind, LineId, Note, Snapshot};
 
 const SITE: &str = "\
@@ -50,7 +50,9 @@ fn of_two_commits_made_durable_together_the_later_counts() {
         let (mut changes, stage) = draft.finish().unwrap();
         changes.base = Tid::from_micros(database.head().as_micros() + woven.len() as u64);
         let tid = Tid::from_micros(changes.base.as_micros() + 1);
-        let commit = overlay.weave(&changes, stage.waiting(), &Note::edit("Set"), tid, 0).unwrap().unwrap();
+        let note = Note::edit("Set");
+        let origin = Origin { items: stage.waiting(), note: &note, tid, now_micros: 0 };
+        let commit = overlay.weave(&changes, &origin).unwrap().unwrap();
         woven.extend(commit);
         stages.push(stage);
     }

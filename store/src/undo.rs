@@ -29,7 +29,7 @@ use crate::keys::{self, LineId, RevisionAt};
 use crate::log::Log;
 use crate::note::{CommitRecord, Kind, Note};
 use crate::snapshot::Snapshot;
-use crate::weave::{Conflict, ConflictReason, GoBack, Overlay};
+use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay};
 
 /// How many cells and URLs a preview names one by one.
 pub const PREVIEW_MAX: usize = 1_000;
@@ -200,7 +200,8 @@ impl Database {
         if plan.blockers.is_empty() {
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
             let note = Note::edit("");
-            let woven = overlay.weave_back(&plan.back, &plan.merged, &[], &note, Tid::MAX, 0)?;
+            let origin = Origin { items: &[], note: &note, tid: Tid::MAX, now_micros: 0 };
+            let woven = overlay.weave_back(&plan.back, &plan.merged, &origin)?;
             if let Err(conflicts) = woven {
                 plan.block(engine, &snapshot, conflicts)?;
             }
@@ -227,7 +228,8 @@ impl Database {
             }
             let (tid, now) = next_tid(engine, engine.log.last_tid());
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
-            match overlay.weave_back(&plan.back, &plan.merged, stage.waiting(), &note, tid, now)? {
+            let origin = Origin { items: stage.waiting(), note: &note, tid, now_micros: now };
+            match overlay.weave_back(&plan.back, &plan.merged, &origin)? {
                 Ok(None) => return Ok(None),
                 Ok(Some(woven)) => {
                     let shown = append_and_show(engine, vec![woven], &mut [stage]);

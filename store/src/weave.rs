@@ -68,6 +68,21 @@ pub(crate) struct GoBack {
     pub(crate) references_added: Vec<[u8; 16]>,
 }
 
+/// Where a commit comes from.
+pub(crate) struct Origin<'a> {
+    /// The contents that it brings along.
+    pub(crate) items: &'a [(Digest, Bytes)],
+    /// What it says of itself.
+    pub(crate) note: &'a Note,
+    /// The tid that it gets.
+    pub(crate) tid: Tid,
+    /// The time at which it is made, in microseconds since 1970.
+    pub(crate) now_micros: u64,
+}
+
+/// A commit, or nothing to do, or everything that stands against it.
+pub(crate) type Weaving = Result<Option<Woven>, Vec<Conflict>>;
+
 /// A commit, ready to be appended.
 pub(crate) struct Woven {
     pub(crate) line: LineId,
@@ -188,69 +203,12 @@ impl<'a> Overlay<'a> {
     }
 
     /// Weaves a change set in. Nothing to do gives none.
-    pub(crate) fn weave(
-        &mut self,
-        changes: &ChangeSet,
-        items: &[(Digest, Bytes)],
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
-        let woven = self.try_weave(changes, items, note, tid, now_micros);
-        match &woven {
-            Ok(Ok(_)) => self.settle(),
-            _ => self.roll_back(),
-        }
-        woven.map_err(StoreError::from)
-    }
-
-    fn try_weave(
-        &mut self,
-        changes: &ChangeSet,
-        items: &[(Digest, Bytes)],
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
-        let mut conflicts = self.changed_meanwhile(changes)?;
-        let mut edits = Vec::with_capacity(changes.objects.len());
-        for change in &changes.objects {
-            match self.merge_object(changes.base, change, tid)? {
-                Ok(None) => {}
-                Ok(Some(edit)) => edits.push(edit),
-                Err(found) => conflicts.extend(found),
-            }
-        }
-        if !conflicts.is_empty() {
-            return Ok(Err(conflicts));
-        }
-        if edits.is_empty() {
-            return Ok(Ok(None));
-        }
-        for edit in &edits {
-            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
-        }
-        let moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
-        let touched = edits.iter().map(|edit| edit.after.oid());
-        let conflicts = self.check_structure(&moves, touched)?;
-        if !conflicts.is_empty() {
-            return Ok(Err(conflicts));
-        }
-        let parents =
-            edits.iter().flat_map(|edit| edit.places().into_iter().flatten()).map(|place| place.parent);
-        let container = self.common_container(parents)?;
-        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in items {
-            frames.item(digest, bytes);
-        }
-        let taken = Taken::by(&moves);
-        for edit in &edits {
-            let record = encode_record(&edit.after);
-            let digest = *blake3::hash(&record).as_bytes();
-            frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
-        }
-        let meta = note.to_disk(now_micros, container, edits.len() as u64);
-        Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
+    pub(crate) fn weave(&mut self, changes: &ChangeSet, of: &Origin<'_>) -> Result<Weaving, StoreError> {
+        self.whole_or_not(|overlay| {
+            let mut conflicts = overlay.changed_meanwhile(changes)?;
+            let edits = overlay.merge(changes.base, &changes.objects, of.tid, &mut conflicts)?;
+            if conflicts.is_empty() { overlay.tie(edits, &[], of) } else { Ok(Err(conflicts)) }
+        })
     }
 
     /// Weaves in what undo found. It was planned over this very head, so that nothing can have moved.
@@ -258,36 +216,47 @@ impl<'a> Overlay<'a> {
         &mut self,
         back: &[GoBack],
         merged: &[ObjectChange],
-        items: &[(Digest, Bytes)],
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
-        let woven = self.try_weave_back(back, merged, items, note, tid, now_micros);
-        if !matches!(woven, Ok(Ok(_))) {
-            self.roll_back();
-        }
-        woven.map_err(StoreError::from)
+        of: &Origin<'_>,
+    ) -> Result<Weaving, StoreError> {
+        self.whole_or_not(|overlay| {
+            let mut conflicts = Vec::new();
+            let edits = overlay.merge(overlay.head, merged, of.tid, &mut conflicts)?;
+            if conflicts.is_empty() { overlay.tie(edits, back, of) } else { Ok(Err(conflicts)) }
+        })
     }
 
-    fn try_weave_back(
+    fn whole_or_not(
         &mut self,
-        back: &[GoBack],
-        merged: &[ObjectChange],
-        items: &[(Digest, Bytes)],
-        note: &Note,
+        weave: impl FnOnce(&mut Self) -> Result<Weaving, ReadError>,
+    ) -> Result<Weaving, StoreError> {
+        let woven = weave(self);
+        match &woven {
+            Ok(Ok(_)) => self.settle(),
+            _ => self.roll_back(),
+        }
+        Ok(woven?)
+    }
+
+    fn merge(
+        &self,
+        base: Tid,
+        changes: &[ObjectChange],
         tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
-        let mut edits = Vec::new();
-        for change in merged {
-            match self.merge_object(self.head, change, tid)? {
-                Ok(None) => {}
-                Ok(Some(edit)) => edits.push(edit),
-                Err(found) => return Ok(Err(found)),
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Vec<Edit>, ReadError> {
+        let mut edits = Vec::with_capacity(changes.len());
+        for change in changes {
+            match self.merge_object(base, change, tid)? {
+                Ok(edit) => edits.extend(edit),
+                Err(found) => conflicts.extend(found),
             }
         }
-        if back.is_empty() && edits.is_empty() {
+        Ok(edits)
+    }
+
+    /// Puts everything into the overlay, checks the tree, and makes the frames.
+    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &Origin<'_>) -> Result<Weaving, ReadError> {
+        if edits.is_empty() && back.is_empty() {
             return Ok(Ok(None));
         }
         for edit in &edits {
@@ -300,20 +269,19 @@ impl<'a> Overlay<'a> {
                 self.put_object(go.oid, over);
             }
         }
-        let mut moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
-        moves.extend(back.iter().filter_map(GoBack::as_move));
+        let moves = edits.iter().filter_map(Edit::as_move).chain(back.iter().filter_map(GoBack::as_move));
+        let moves: Vec<Move<'_>> = moves.collect();
         let touched = edits.iter().map(|edit| edit.after.oid()).chain(back.iter().map(|go| go.oid));
         let conflicts = self.check_structure(&moves, touched)?;
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }
-        let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten().cloned());
-        let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after).cloned());
-        let parents: Vec<Oid> = of_edits.chain(of_back).map(|place| place.parent).collect();
-        let container = self.common_container(parents.into_iter())?;
+        let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten());
+        let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after));
+        let container = self.common_container(of_edits.chain(of_back).map(|place| place.parent))?;
         let taken = Taken::by(&moves);
-        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in items {
+        let mut frames = FramesBuilder::new(self.line, of.tid, self.engine.log.frame_bytes_max());
+        for (digest, bytes) in of.items {
             frames.item(digest, bytes);
         }
         for go in back {
@@ -324,8 +292,8 @@ impl<'a> Overlay<'a> {
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
-        let meta = note.to_disk(now_micros, container, (back.len() + edits.len()) as u64);
-        Ok(Ok(Some(frames.finish(meta))))
+        let meta = of.note.to_disk(of.now_micros, container, (edits.len() + back.len()) as u64);
+        Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
     }
 
     /// The conflicts of cells that the change set's maker relied on.
