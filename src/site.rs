@@ -275,3 +275,7 @@ fn require_type(tx: &Tx<'_>, path: &str, expected: &Name) -> Result<(), Error> {
 fn add(tx: &mut Tx<'_>, path: &str, type_name: &Name, attributes: &[(&str, Value)]) -> Result<(), Error> {
     tx.add_with(path, type_name.as_str(), attributes.iter().cloned()).map(|_| ())
 }
+
+#[cfg(test)]
+#[path = "site_tests.rs"]
+mod tests;

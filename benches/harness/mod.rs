@@ -52,13 +52,16 @@ pub(crate) struct Bench {
     folder: PathBuf,
 }
 
+/// What takes some figures.
+type Measurement = fn(&mut Bench) -> anyhow::Result<()>;
+
 /// Runs the measurements of a bench and prints their table; with `--child TASK ...` runs `child` instead.
 ///
 /// # Errors
 /// What they say, or, with `--check`, that a target was missed.
 pub(crate) fn run(
     name: &'static str,
-    measurements: &[(&str, fn(&mut Bench) -> anyhow::Result<()>)],
+    measurements: &[(&str, Measurement)],
     child: fn(&str, &[String]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

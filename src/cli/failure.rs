@@ -1,7 +1,7 @@
 //! Why a command failed: what a person is told, and the exit code that a script sees.
 
 use bough::core::transaction::TransactionError;
-use bough::store::{BlobError, CommitError, HistoryError, OpenError, UndoError};
+use bough::store::{BlobError, CommitError, Conflict, ConflictReason, HistoryError, OpenError, UndoError};
 use serde::{Deserialize, Serialize};
 
 /// What the exit code of a failed command means. Said in `--help`.
@@ -102,11 +102,25 @@ impl From<bough::Error> for Failure {
 impl Failure {
     fn from_commit(mut failure: Self, error: &CommitError) -> Self {
         let CommitError::Conflict { conflicts, .. } = error else { return failure };
-        failure.causes.extend(conflicts.iter().take(20).map(|conflict| format!("{conflict:?}")));
+        failure.causes.extend(conflicts.iter().take(20).map(conflict_text));
         failure
             .with_code(Code::Conflict)
             .advise("the same command again: others changed the same things meanwhile")
     }
+}
+
+/// What stands against a change, in words.
+fn conflict_text(conflict: &Conflict) -> String {
+    let what = match &conflict.reason {
+        ConflictReason::Cell(cell) => format!("`{}` was changed meanwhile", cell.cell),
+        ConflictReason::Deleted => "it was deleted meanwhile".to_owned(),
+        ConflictReason::Changed(cell) => format!("`{cell}` had to stay as it was and was changed meanwhile"),
+        ConflictReason::Structure(violation) => violation.to_string(),
+        ConflictReason::TooManyCells => "it would have too many attributes".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let since = conflict.since.map_or_else(String::new, |tid| format!(" in {tid}"));
+    format!("object {}: {what}{since}", conflict.oid)
 }
 
 fn from_history(failure: Failure, error: &HistoryError) -> Failure {

@@ -317,3 +317,25 @@ impl Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn until_the_site_is_open_every_url_says_how_far_that_is() {
+        let gate = Arc::new(Gate::default());
+        gate.bytes.store(30, Ordering::Relaxed);
+        gate.bytes_total.store(120, Ordering::Relaxed);
+        let asked = || Request::builder().uri("/any").body(Body::empty()).unwrap();
+        let response = answer(Arc::clone(&gate), asked()).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        let page = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        assert!(String::from_utf8_lossy(&page).contains("25 %"), "{page:?}");
+
+        let open = Router::new().fallback(async || "open");
+        gate.router.set(open).unwrap();
+        assert_eq!(answer(gate, asked()).await.status(), StatusCode::OK);
+    }
+}

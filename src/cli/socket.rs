@@ -63,6 +63,8 @@ pub(crate) fn connect(folder: &Path) -> Result<Option<UnixStream>, Failure> {
     };
     let stream = match UnixStream::connect(&found.path) {
         Ok(stream) => stream,
+        // No folder at all: opening it says what is wrong.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
         // Nobody listens: whether it is stale, the lock says.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
             return Ok(None);

@@ -185,9 +185,9 @@ impl Committer {
                 requests.push((pending, request));
             }
         }
-        let unanswered = Unanswered(batch.clone());
+        let mut unanswered = Unanswered(batch.clone());
         let outcomes = commit_batch(engine, requests);
-        std::mem::forget(unanswered);
+        unanswered.0.clear();
         for (pending, outcome) in outcomes {
             if Arc::ptr_eq(pending, &own) {
                 result = outcome;

@@ -131,7 +131,7 @@ fn an_unreadable_file_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let site = Site::new();
     let path = site.write("html/secret", "x");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     let answer = site.run(&["import", "html", "/docs"]);
     if std::fs::File::open(&path).is_ok() {
         assert_eq!(answer.code, 0, "{answer:?}");
@@ -140,10 +140,12 @@ fn an_unreadable_file_is_named() {
     }
 }
 
-fn archive(site: &Site, name: &str, entries: &[(&str, &[u8])]) {
+type Entry<'a> = (&'a str, &'a [u8]);
+
+fn archive(site: &Site, name: &str, entries: &[Entry<'_>]) {
     let mut zip = zip::ZipWriter::new(std::fs::File::create(site.beside(name)).unwrap());
     for (path, content) in entries {
-        zip.start_file_from_path_or_name(path);
+        zip.start_as_is(path);
         zip.write_all(content).unwrap();
     }
     zip.finish().unwrap();
@@ -151,11 +153,11 @@ fn archive(site: &Site, name: &str, entries: &[(&str, &[u8])]) {
 
 /// Starts a file whose name is taken as it is.
 trait StartFile {
-    fn start_file_from_path_or_name(&mut self, name: &str);
+    fn start_as_is(&mut self, name: &str);
 }
 
 impl StartFile for zip::ZipWriter<std::fs::File> {
-    fn start_file_from_path_or_name(&mut self, name: &str) {
+    fn start_as_is(&mut self, name: &str) {
         let options =
             zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         self.start_file(name, options).unwrap();
@@ -179,7 +181,7 @@ fn hostile_archives_are_refused_and_leave_nothing() {
     site.ok(&["mkdir", "/x"]);
     let before = site.rows(&["log"]).len();
     let zeros = vec![0_u8; 40 << 20];
-    let cases: [(&[(&str, &[u8])], &str); 6] = [
+    let cases: [(&[Entry<'_>], &str); 6] = [
         (&[("../evil", b"x")], "means a place in a path"),
         (&[("/etc/evil", b"x")], "absolute path"),
         (&[("a/../../evil", b"x")], "means a place in a path"),

@@ -69,6 +69,35 @@ fn a_socket_that_nobody_answers_is_stale() {
 }
 
 #[test]
+fn a_lost_index_is_built_anew_and_that_is_said() {
+    let site = Site::new();
+    site.ok(&["mkdir", "/a"]);
+    std::fs::remove_dir_all(site.data().join("index")).unwrap();
+    let server = site.serve();
+    assert!(site.ls("/").ends_with("a/"));
+    assert_eq!(server.get("/").0, 200);
+    drop(server);
+
+    for entry in walkdir::WalkDir::new(site.data().join("index")) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            std::fs::write(entry.path(), vec![0xff; 5_000]).unwrap();
+        }
+    }
+    let answer = site.run(&["ls", "/"]);
+    assert!(answer.code == 0 && answer.out.ends_with("a/\n"), "{answer:?}");
+    assert!(answer.err.contains("index was built anew"), "{answer:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_said_with_its_folder() {
+    let site = Site::new();
+    site.write("data", "a file where the folder should be");
+    let error = site.fails(5, &["mkdir", "/a"]);
+    assert!(error.contains("cannot open the site") && error.contains("--data"), "{error}");
+}
+
+#[test]
 fn many_commands_at_once_all_get_through_with_and_without_a_server() {
     let site = Site::new();
     site.ok(&["mkdir", "/all"]);
