@@ -172,10 +172,21 @@ pub(crate) fn principal() -> String {
     ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
+        .or_else(|| account_name(&std::fs::read_to_string("/etc/passwd").ok()?))
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The owner of a path, where it is there.
 pub(crate) fn owner(path: &Path) -> Option<u32> {
     std::fs::metadata(path).ok().map(|found| found.uid())
+}
+
+/// The name of this process's user in a file of accounts.
+fn account_name(accounts: &str) -> Option<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let mut fields = accounts.lines().map(|line| line.split(':'));
+    fields.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    })
 }
