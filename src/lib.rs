@@ -1,1 +1,52 @@
-//! Placeholder.
+//! Bough: a web framework whose site is a tree of live objects.
+//!
+//! This crate is the face that applications depend on. A [`Site`] is opened on a folder or in memory; everything is
+//! read through handles, and every change is a transaction that can be undone at any later time:
+//!
+//! ```
+//! use bough::prelude::*;
+//!
+//! # fn main() -> Result<(), bough::Error> {
+//! let site = Site::in_memory()?;
+//! site.write("Make a page", |tx| {
+//!     tx.add("/hello", "page")?;
+//!     tx.set("/hello", "title", "Hello")
+//! })?;
+//! let renamed = site.write("Say it louder", |tx| tx.set("/hello", "title", "HELLO"))?;
+//! assert_eq!(site.get("/hello")?.title()?, "HELLO");
+//!
+//! site.undo(renamed.tid)?;
+//! assert_eq!(site.get("/hello")?.title()?, "Hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `call` (methods
+//! of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
+//!
+//! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher.
+
+mod call;
+mod error;
+mod read;
+mod site;
+mod tx;
+
+pub use bough_core as core;
+pub use bough_store as store;
+pub use bough_web as web;
+pub use call::Called;
+pub use error::Error;
+pub use read::{Children, Handle, Moment, View};
+pub use site::{Site, SiteBuilder, Written};
+pub use tx::{Tx, file_type};
+
+/// The names that an application begins with.
+pub mod prelude {
+    pub use bough_core::object_type::{
+        AttributeSpec, Call, Effect, MethodError, MethodSpec, ObjectType, Reply, TypeSchema,
+    };
+    pub use bough_core::{Name, Oid, Tid, Value};
+
+    pub use crate::{Error, Handle, Moment, Site, Tx, View};
+}

@@ -1,9 +1,10 @@
 //! Backup: a copy of everything that cannot be made again, consistent at one commit, while the database is in use.
 //!
 //! What is copied are the closed segments of the log, the files of large contents and, last of all, the manifest. Both
-//! kinds of file never change once they are closed, so that a backup into the same folder again copies only what is
-//! new. A backup is itself a data folder without an index: opened, it builds that from the log.
+//! kinds of file never change once they are closed, so that a backup to the same place again copies only what is new.
+//! A backup is itself a data folder without an index: restored and opened, it builds that from the log.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use bough_core::Tid;
 
 use crate::database::Database;
-use crate::disk::{Disk, FolderDisk, read_whole, replace_whole};
+use crate::disk::{Disk, DiskFile, FolderDisk, read_whole, replace_whole};
 use crate::log::{AppendError, Packable};
 
-const COPY_BYTES: usize = 1 << 20;
+const COPY_BYTES: usize = 256 << 10;
 const LOG_FOLDER: &str = "log";
 const MANIFEST: &str = "log/manifest";
 const BLOB_FOLDER: &str = "blobs";
@@ -49,43 +50,168 @@ pub enum BackupError {
     /// The log could not close its newest segment.
     #[error("cannot close the newest segment of the log")]
     Roll(#[from] AppendError),
-    /// The folder to copy to is not empty.
+    /// The folder to restore to is not empty.
     #[error("cannot restore to `{}`: the folder is not empty", .0.display())]
     NotEmpty(PathBuf),
-    /// The folder to copy from is no backup.
+    /// The folder to restore from is no backup.
     #[error("`{}` is no backup: there is no `{MANIFEST}` in it", .0.display())]
     NoBackup(PathBuf),
-    /// A backup into the data folder itself.
-    #[error("cannot back up into the data folder itself")]
-    IntoItself,
+    /// A backup into a data folder.
+    #[error("cannot back up into `{}`: it is a data folder", .0.display())]
+    DataFolder(PathBuf),
 }
 
-fn copy_error(path: &str) -> impl FnOnce(io::Error) -> BackupError {
+fn copy_error(path: &str) -> impl FnOnce(io::Error) -> BackupError + use<> {
     let path = path.to_owned();
     move |source| BackupError::Copy { path, source }
 }
 
+fn folder_error(folder: &Path) -> impl FnOnce(io::Error) -> BackupError + use<> {
+    copy_error(&folder.display().to_string())
+}
+
+/// Something that a backup is written to: a folder, or the other end of a connection.
+///
+/// Its methods fail when what it stands for does; then the backup stops.
+pub trait BackupTarget {
+    /// Whether a file with this length is there already.
+    ///
+    /// # Errors
+    /// When the target cannot tell.
+    fn has(&mut self, path: &str, bytes: u64) -> io::Result<bool>;
+
+    /// Begins a file of this length; what was there under its path goes.
+    ///
+    /// # Errors
+    /// When the target cannot.
+    fn begin(&mut self, path: &str, bytes: u64) -> io::Result<()>;
+
+    /// Adds to the file that was begun last.
+    ///
+    /// # Errors
+    /// When the target cannot.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Ends it. It is durable when `finish` returns, at the latest.
+    ///
+    /// # Errors
+    /// When the target cannot.
+    fn end(&mut self) -> io::Result<()>;
+
+    /// Writes the manifest, which makes all of it a backup, and drops segments that are not among `kept`.
+    ///
+    /// # Errors
+    /// When the target cannot.
+    fn finish(&mut self, manifest: &[u8], kept: &[String]) -> io::Result<()>;
+}
+
+/// A backup in a folder.
+pub struct BackupFolder {
+    disk: FolderDisk,
+    file: Option<(Arc<dyn DiskFile>, u64)>,
+    folders: BTreeSet<String>,
+}
+
+impl BackupFolder {
+    /// A backup in this folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or is a data folder.
+    pub fn open(folder: &Path) -> Result<Self, BackupError> {
+        if folder.join("lock").exists() {
+            return Err(BackupError::DataFolder(folder.to_owned()));
+        }
+        let disk = FolderDisk::open(folder).map_err(folder_error(folder))?;
+        Ok(Self { disk, file: None, folders: BTreeSet::new() })
+    }
+
+    /// The files that are there, with their lengths in bytes.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn files(&self) -> Result<Vec<(String, u64)>, BackupError> {
+        let with_length = |path: String| {
+            let bytes = self.disk.open(&path).and_then(|file| file.len()).map_err(copy_error(&path))?;
+            Ok((path, bytes))
+        };
+        files_of(&self.disk)?.into_iter().map(with_length).collect()
+    }
+}
+
+impl BackupTarget for BackupFolder {
+    fn has(&mut self, path: &str, bytes: u64) -> io::Result<bool> {
+        match self.disk.open(path) {
+            Ok(file) => Ok(file.len()? == bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn begin(&mut self, path: &str, _: u64) -> io::Result<()> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.folders.extend(path.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
+        self.file = Some((self.disk.create(path, 0)?, 0));
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some((file, at)) = &mut self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        file.write_at(bytes, *at)?;
+        *at += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.file.take().map_or(Ok(()), |(file, _)| file.sync())
+    }
+
+    fn finish(&mut self, manifest: &[u8], kept: &[String]) -> io::Result<()> {
+        self.folders.iter().try_for_each(|folder| self.disk.sync_folder(folder))?;
+        replace_whole(&self.disk, MANIFEST, manifest)?;
+        for name in self.disk.list(LOG_FOLDER)? {
+            let path = format!("{LOG_FOLDER}/{name}");
+            if name.ends_with(".seg") && !kept.contains(&path) {
+                self.disk.remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The paths of all files that belong to a backup, but the manifest.
+fn files_of(disk: &dyn Disk) -> Result<Vec<String>, BackupError> {
+    let mut folders = vec![LOG_FOLDER.to_owned()];
+    folders.extend((0..=u8::MAX).map(|first| format!("{BLOB_FOLDER}/{first:02x}")));
+    let mut files = Vec::new();
+    for folder in folders {
+        let names = disk.list(&folder).map_err(copy_error(&folder))?;
+        files.extend(names.iter().map(|name| format!("{folder}/{name}")).filter(|path| path != MANIFEST));
+    }
+    Ok(files)
+}
+
 impl Database {
-    /// Copies everything into `to`, making the folder where it is not there; what it holds of an earlier backup of
-    /// this database is kept. `progress` is called with the files looked at so far and their number.
+    /// Copies everything that the target does not have of an earlier backup of this database. `progress` is called with
+    /// the files looked at so far and their number.
     ///
     /// # Errors
     /// See [`BackupError`].
-    pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport, BackupError> {
+    pub fn backup(
+        &self,
+        to: &mut dyn BackupTarget,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<BackupReport, BackupError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
-        let from = &engine.disk;
-        let target = FolderDisk::open(to).map_err(copy_error(&to.display().to_string()))?;
-        let into_itself = to.join("lock").exists();
-        if into_itself {
-            return Err(BackupError::IntoItself);
-        }
         let (manifest, segments, head) = {
             // Nothing is committed between the closing of the segment and the reading of the manifest.
             let _lead = self.inner.committer.lead();
             engine.log.roll()?;
-            let manifest = read_whole(&**from, MANIFEST).map_err(copy_error(MANIFEST))?.unwrap_or_default();
-            (manifest, engine.log.segments(), engine.head())
+            let manifest = read_whole(&*engine.disk, MANIFEST).map_err(copy_error(MANIFEST))?;
+            (manifest.unwrap_or_default(), engine.log.segments(), engine.head())
         };
         let mut files: Vec<(String, Option<u64>)> = Vec::new();
         for segment in &segments {
@@ -95,18 +221,8 @@ impl Database {
         let blobs = engine.blobs.all().map_err(copy_error(BLOB_FOLDER))?;
         files
             .extend(blobs.iter().map(|digest| (format!("{BLOB_FOLDER}/{:02x}/{digest}", digest.0[0]), None)));
-        let mut copy =
-            Copy { from: Arc::clone(from), to: &target, report: BackupReport { head, ..Default::default() } };
-        copy.all(&files, progress)?;
-        replace_whole(&target, MANIFEST, &manifest).map_err(copy_error(MANIFEST))?;
-        // Segments that were packed away since the last backup.
-        for name in target.list(LOG_FOLDER).map_err(copy_error(LOG_FOLDER))? {
-            let path = format!("{LOG_FOLDER}/{name}");
-            if name.ends_with(".seg") && !files.iter().any(|(kept, _)| *kept == path) {
-                target.remove(&path).map_err(copy_error(&path))?;
-            }
-        }
-        Ok(copy.report)
+        let report = BackupReport { head, ..BackupReport::default() };
+        copy_all(&*engine.disk, to, files, &manifest, report, progress)
     }
 }
 
@@ -122,86 +238,60 @@ pub fn restore_backup(
     if !from.join(MANIFEST).is_file() {
         return Err(BackupError::NoBackup(from.to_owned()));
     }
-    let mut there = match std::fs::read_dir(to) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(to).map_err(copy_error(&to.display().to_string()))?;
-            std::fs::read_dir(to).map_err(copy_error(&to.display().to_string()))?
-        }
-        Err(error) => return Err(copy_error(&to.display().to_string())(error)),
-    };
-    if there.next().is_some() {
+    std::fs::create_dir_all(to).map_err(folder_error(to))?;
+    if std::fs::read_dir(to).map_err(folder_error(to))?.next().is_some() {
         return Err(BackupError::NotEmpty(to.to_owned()));
     }
-    let source: Arc<dyn Disk> =
-        Arc::new(FolderDisk::open(from).map_err(copy_error(&from.display().to_string()))?);
-    let target = FolderDisk::open(to).map_err(copy_error(&to.display().to_string()))?;
-    let mut files: Vec<(String, Option<u64>)> = Vec::new();
-    let mut folders = vec![LOG_FOLDER.to_owned()];
-    folders.extend((0..=u8::MAX).map(|first| format!("{BLOB_FOLDER}/{first:02x}")));
-    for folder in folders {
-        let names = source.list(&folder).map_err(copy_error(&folder))?;
-        let names = names.iter().map(|name| format!("{folder}/{name}")).filter(|path| path != MANIFEST);
-        files.extend(names.map(|path| (path, None)));
-    }
-    let manifest = read_whole(&*source, MANIFEST).map_err(copy_error(MANIFEST))?.unwrap_or_default();
-    let mut copy = Copy { from: source, to: &target, report: BackupReport::default() };
-    copy.all(&files, progress)?;
-    replace_whole(&target, MANIFEST, &manifest).map_err(copy_error(MANIFEST))?;
-    Ok(copy.report)
+    let source = FolderDisk::open(from).map_err(folder_error(from))?;
+    let files = files_of(&source)?.into_iter().map(|path| (path, None)).collect();
+    let manifest = read_whole(&source, MANIFEST).map_err(copy_error(MANIFEST))?.unwrap_or_default();
+    copy_all(&source, &mut BackupFolder::open(to)?, files, &manifest, BackupReport::default(), progress)
 }
 
-struct Copy<'a> {
-    from: Arc<dyn Disk>,
-    to: &'a FolderDisk,
-    report: BackupReport,
+/// Copies the first bytes of each file, or all of it, unless the target has it with that length; then the manifest.
+fn copy_all(
+    from: &dyn Disk,
+    to: &mut dyn BackupTarget,
+    files: Vec<(String, Option<u64>)>,
+    manifest: &[u8],
+    mut report: BackupReport,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<BackupReport, BackupError> {
+    let total = files.len() as u64;
+    for (done, (path, bytes)) in files.iter().enumerate() {
+        progress(done as u64, total);
+        copy_one(from, to, path, *bytes, &mut report).map_err(copy_error(path))?;
+    }
+    progress(total, total);
+    let kept: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
+    to.finish(manifest, &kept).map_err(copy_error(MANIFEST))?;
+    Ok(report)
 }
 
-impl Copy<'_> {
-    fn all(
-        &mut self,
-        files: &[(String, Option<u64>)],
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(), BackupError> {
-        let mut folders: Vec<&str> = Vec::new();
-        for (done, (path, bytes)) in files.iter().enumerate() {
-            progress(done as u64, files.len() as u64);
-            self.one(path, *bytes).map_err(copy_error(path))?;
-            folders.extend(path.rsplit_once('/').map(|(folder, _)| folder));
-        }
-        folders.sort_unstable();
-        folders.dedup();
-        folders.iter().try_for_each(|folder| self.to.sync_folder(folder).map_err(copy_error(folder)))?;
-        progress(files.len() as u64, files.len() as u64);
-        Ok(())
+fn copy_one(
+    from: &dyn Disk,
+    to: &mut dyn BackupTarget,
+    path: &str,
+    bytes: Option<u64>,
+    report: &mut BackupReport,
+) -> io::Result<()> {
+    let source = from.open(path)?;
+    let bytes = bytes.map_or_else(|| source.len(), Ok)?;
+    if to.has(path, bytes)? {
+        report.files_kept += 1;
+        return Ok(());
     }
-
-    /// Copies the first `bytes` of a file, or all of it, unless it is there with that length.
-    fn one(&mut self, path: &str, bytes: Option<u64>) -> io::Result<()> {
-        let source = self.from.open(path)?;
-        let bytes = bytes.map_or_else(|| source.len(), Ok)?;
-        // The head of an earlier backup has the length of a header and was closed since.
-        match self.to.open(path) {
-            Ok(there) if there.len()? == bytes => {
-                self.report.files_kept += 1;
-                return Ok(());
-            }
-            Ok(_) => self.to.remove(path)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let target = self.to.create(path, 0)?;
-        let mut buffer = vec![0; COPY_BYTES];
-        let mut at = 0;
-        while at < bytes {
-            let length = buffer.len().min((bytes - at) as usize);
-            source.read_at(&mut buffer[..length], at)?;
-            target.write_at(&buffer[..length], at)?;
-            at += length as u64;
-        }
-        target.sync()?;
-        self.report.files_copied += 1;
-        self.report.bytes_copied += bytes;
-        Ok(())
+    to.begin(path, bytes)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut at = 0;
+    while at < bytes {
+        let length = buffer.len().min((bytes - at) as usize);
+        source.read_at(&mut buffer[..length], at)?;
+        to.write(&buffer[..length])?;
+        at += length as u64;
     }
+    to.end()?;
+    report.files_copied += 1;
+    report.bytes_copied += bytes;
+    Ok(())
 }

@@ -8,8 +8,8 @@
 //! - An open interval is entered only by a reader that proved it: it read the newest entry of the index, and no commit
 //!   touched that object or name between the beginning of the reading and the opening of the interval. The witness is
 //!   a *slot*, a number that every commit changes for what it touches, after the index and before the cache.
-//! - An entry is not seen before its interval is proved; until then it is *pending*, and a commit closes it like any
-//!   other.
+//! - An entry is not seen before its interval is proved; until then it is *pending*. One that a commit finds pending is
+//!   *dead*: whether it was right up to that commit nobody knows, as others may have come before it.
 
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ use crate::keys::LineId;
 const SLOTS: usize = 1 << 16;
 /// The end of an interval that is not proved yet.
 const PENDING: u64 = 0;
+/// The end of an interval that cannot be proved any more.
+const DEAD: u64 = 1;
 const OPEN: u64 = u64::MAX;
 
 /// An answer and the tids for which it is right: `from <= tid < until`.
@@ -39,12 +41,16 @@ struct Held<T> {
 
 impl<T> Held<T> {
     fn is_right_at(&self, tid: Tid) -> bool {
-        self.from <= tid && tid.as_micros() < self.until.load(Ordering::SeqCst)
+        let until = self.until.load(Ordering::SeqCst);
+        until > DEAD && self.from <= tid && tid.as_micros() < until
     }
 
     fn close(&self, at: Tid) {
         let end = at.as_micros();
-        let close = |until: u64| (until == PENDING || until > end).then_some(end);
+        let close = |until: u64| match until {
+            PENDING => Some(DEAD),
+            until => (until > end).then_some(end),
+        };
         let _ = self.until.fetch_update(Ordering::SeqCst, Ordering::SeqCst, close);
     }
 }
@@ -264,6 +270,9 @@ mod tests {
         let witness = cache.witness_object(LINE, OID);
         cache.close_object(LINE, OID, tid(9));
         cache.keep_object(LINE, OID, tid(5), object(5), witness);
+        assert_eq!(cache.object(LINE, OID, tid(9)), None);
+        // The next commit does not know that the entry was wrong before it.
+        cache.close_object(LINE, OID, tid(12));
         assert_eq!(cache.object(LINE, OID, tid(9)), None);
 
         let witness = cache.witness_name(LINE, OID, "a");

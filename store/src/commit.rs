@@ -24,7 +24,7 @@ use crate::index::{Entry, IndexError};
 use crate::keys::{self, LineId};
 use crate::log::{AppendError, Log, LogError};
 use crate::note::Note;
-use crate::weave::{Conflict, Overlay, Woven};
+use crate::weave::{Conflict, Origin, Overlay, Woven};
 
 /// How many change sets are woven and appended before one sync: bounds how long the first waits for the last.
 const BATCH_MAX: usize = 1_000;
@@ -137,6 +137,19 @@ pub(crate) struct Lead<'a> {
     committer: &'a Committer,
 }
 
+/// Answers those who wait if their leader falls over a bug, so that one broken request does not hang the others.
+struct Unanswered(Vec<Arc<Pending>>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        for pending in &self.0 {
+            let error =
+                StoreError::Missing { what: "the answer of the thread that committed for this one".into() };
+            pending.set(State::Done(Err(CommitError::Store(Arc::new(error)))));
+        }
+    }
+}
+
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut queue = self.committer.queue.lock();
@@ -172,7 +185,10 @@ impl Committer {
                 requests.push((pending, request));
             }
         }
-        for (pending, outcome) in commit_batch(engine, requests) {
+        let mut unanswered = Unanswered(batch.clone());
+        let outcomes = commit_batch(engine, requests);
+        unanswered.0.clear();
+        for (pending, outcome) in outcomes {
             if Arc::ptr_eq(pending, &own) {
                 result = outcome;
             } else {
@@ -246,8 +262,8 @@ fn commit_batch<'a>(
         {
             assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let woven_in = overlay.weave(&request.changes, &mut request.stage, &request.note, tid, now);
-            let outcome = match woven_in {
+            let origin = Origin { note: &request.note, tid, now_micros: now };
+            let outcome = match overlay.weave(&request.changes, &mut request.stage, &origin) {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;
@@ -309,9 +325,10 @@ pub(crate) fn append_and_show(
 ) -> Result<(), BatchFailure> {
     let Some(newest) = commits.last().map(|commit| commit.tid) else { return Ok(()) };
     let mut heads: Vec<(LineId, Tid, u32, Head)> = Vec::new();
-    let mut frames = Vec::new();
+    let (mut frames, mut written) = (Vec::new(), Vec::new());
     for commit in commits {
         let count = commit.frames.len();
+        written.extend(commit.written);
         for (nth, (frame, head)) in commit.frames.into_iter().enumerate() {
             // The closing frame is number 0, so that it is found without knowing how many there are.
             let part = if nth + 1 == count { 0 } else { nth as u32 + 1 };
@@ -332,8 +349,14 @@ pub(crate) fn append_and_show(
         indexed.map_err(|error| BatchFailure::Store(Arc::new(error.into())))?;
     }
     engine.index.insert(entries).map_err(|error| BatchFailure::Index(Arc::new(error)))?;
-    for (line, tid, _, head) in &heads {
+    let mut written = written.into_iter().peekable();
+    for (line, tid, part, head) in &heads {
         close_cache(engine, *line, *tid, head);
+        // In the order of the commits, so that one closes what another of this batch opened.
+        while let Some(object) = written.next_if(|object| *part == 0 && object.revision() == *tid) {
+            let witness = engine.cache.witness_object(*line, object.oid());
+            engine.cache.keep_object(*line, object.oid(), *tid, Some(object), witness);
+        }
     }
     engine.head.store(newest.as_micros(), Ordering::SeqCst);
     stages.iter_mut().for_each(Stage::is_indexed);

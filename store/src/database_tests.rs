@@ -6,9 +6,11 @@ use bough_core::object::CellKey;
 use bough_core::snapshot::{ChildOrder, ChildrenPage};
 use bough_core::{Oid, Snapshot as _, Tid, Value};
 
+use crate::commit::append_and_show;
 use crate::disk::MemoryDisk;
 use crate::testing::{name, open_on, path, seed, seeded, site_text, small_options};
-use crate::{CommitError, Database, HistoryError, Kind, Note};
+use crate::weave::{Origin, Overlay};
+use crate::{CommitError, Database, HistoryError, Kind, LineId, Note, Snapshot};
 
 const SITE: &str = "\
 /about title=About
@@ -29,6 +31,39 @@ fn what_was_committed_is_there_also_after_reopening() {
     database.set("/about", "title", "New");
     database.close().unwrap();
     assert_eq!(open_on(Arc::new(disk)).text(), SITE.replace("title=About", "title=New"), "after closing");
+}
+
+/// What a commit of few objects wrote stays in memory; of a commit of many it does not. When both were made durable
+/// together, the former must not be taken for the newest.
+#[test]
+fn of_two_commits_made_durable_together_the_later_counts() {
+    let database = seeded("/page title=A");
+    let engine = &database.inner.engine;
+    let page = database.begin().at(&path("/page")).unwrap();
+    let (mut overlay, mut woven, mut stages) = (Overlay::new(engine, LineId::TRUNK), Vec::new(), Vec::new());
+    for (title, others) in [("B", 0), ("C", 100)] {
+        let mut draft = database.begin();
+        draft.set(page, &name("title"), Some(title.into())).unwrap();
+        for number in 0..others {
+            draft.add(Oid::ROOT, &name(&format!("p{number}")), &name("page"), []).unwrap();
+        }
+        let (mut changes, mut stage) = draft.finish().unwrap();
+        changes.base = Tid::from_micros(database.head().as_micros() + woven.len() as u64);
+        let tid = Tid::from_micros(changes.base.as_micros() + 1);
+        let note = Note::edit("Set");
+        let origin = Origin { note: &note, tid, now_micros: 0 };
+        let commit = overlay.weave(&changes, &mut stage, &origin).unwrap().unwrap();
+        woven.extend(commit);
+        stages.push(stage);
+    }
+    let before = database.snapshot();
+    append_and_show(engine, woven, &mut stages).unwrap();
+
+    let title =
+        |snapshot: &Snapshot| snapshot.object(page).unwrap().unwrap().text("title").unwrap().to_owned();
+    assert_eq!(title(&before), "A");
+    assert_eq!(title(&database.snapshot_at(Tid::from_micros(before.tid().as_micros() + 1)).unwrap()), "B");
+    assert_eq!(title(&database.snapshot()), "C");
 }
 
 #[test]

@@ -128,6 +128,18 @@ impl Engine {
         found.map(|(key, value)| parse_revision(oid, &key, &value)).transpose()
     }
 
+    /// The revision that this very commit wrote, if it wrote one.
+    pub(crate) fn revision_by(
+        &self,
+        line: LineId,
+        oid: Oid,
+        tid: Tid,
+    ) -> Result<Option<Revision>, StoreError> {
+        let key = keys::revision(oid, line, tid);
+        let found = self.index.get(&key)?;
+        found.map(|value| parse_revision(oid, &key, &value)).transpose()
+    }
+
     /// The newest revision before `tid`.
     pub(crate) fn revision_before(
         &self,
@@ -194,7 +206,7 @@ impl Engine {
                 Ok(Some(Arc::new(decode_record(oid, revision.tid, &record)?)))
             }
             RevisionAt::BackTo { tid, .. } => {
-                let state = self.revision(line, oid, tid)?.filter(|state| state.tid == tid);
+                let state = self.revision_by(line, oid, tid)?;
                 let state = state.map(|state| self.decode(line, oid, state)).transpose()?.flatten();
                 let state = state.ok_or_else(|| StoreError::Missing {
                     what: format!("the record of {oid} by {tid}, to which {} went back,", revision.tid),

@@ -37,7 +37,7 @@ mod undo_tests;
 #[cfg(test)]
 mod upkeep_tests;
 
-pub use backup::{BackupError, BackupReport, restore_backup};
+pub use backup::{BackupError, BackupFolder, BackupReport, BackupTarget, restore_backup};
 pub use check::{CheckReport, Fault};
 pub use commit::CommitError;
 pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock, UuidSource};

@@ -18,6 +18,8 @@ use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visited};
 
 /// How many entries go into the tail at a time.
 const ENTRIES_AT_ONCE: usize = 8_000;
+/// How much of the log is read between two reports: a few hundredths of a second.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// How far a replay is.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +52,7 @@ pub(crate) fn replay(
 ) -> Result<Replayed, StoreError> {
     let mut replay =
         Replay { index, replayed: Replayed::default(), entries: Vec::new(), parts: Vec::new(), up_to: from };
-    let (mut bytes, bytes_total) = (0, log.bytes());
+    let (mut bytes, mut reported, bytes_total) = (0, 0, log.bytes());
     let mut failed = None;
     log.frames_after(from, &mut |visited| {
         let step = match visited {
@@ -64,8 +66,9 @@ pub(crate) fn replay(
             }
         };
         if let Some(report) = progress
-            && replay.replayed.commits.is_multiple_of(256)
+            && bytes >= reported + PROGRESS_BYTES
         {
+            reported = bytes;
             report(Progress { bytes, bytes_total, commits: replay.replayed.commits });
         }
         match step {

@@ -23,13 +23,13 @@ use crate::commit::{CommitError, append_and_show, next_tid};
 use crate::database::Database;
 use crate::draft::Stage;
 use crate::engine::{BACK_DEPTH_MAX, Engine, StoreError, read_error};
-use crate::format::body::{EntryDisk, FactsDisk};
+use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk};
 use crate::history::HistoryError;
 use crate::keys::{self, LineId, RevisionAt};
 use crate::log::Log;
 use crate::note::{CommitRecord, Kind, Note};
 use crate::snapshot::Snapshot;
-use crate::weave::{Conflict, ConflictReason, GoBack, Overlay};
+use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay};
 
 /// How many cells and URLs a preview names one by one.
 pub const PREVIEW_MAX: usize = 1_000;
@@ -200,7 +200,8 @@ impl Database {
         if plan.blockers.is_empty() {
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
             let note = Note::edit("");
-            let woven = overlay.weave_back(&plan.back, &plan.merged, &[], &note, Tid::MAX, 0)?;
+            let origin = Origin { note: &note, tid: Tid::MAX, now_micros: 0 };
+            let woven = overlay.weave_back(&plan.back, &plan.merged, &[], &origin)?;
             if let Err(conflicts) = woven {
                 plan.block(engine, &snapshot, conflicts)?;
             }
@@ -227,7 +228,8 @@ impl Database {
             }
             let (tid, now) = next_tid(engine, engine.log.last_tid());
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
-            match overlay.weave_back(&plan.back, &plan.merged, stage.waiting(), &note, tid, now)? {
+            let origin = Origin { note: &note, tid, now_micros: now };
+            match overlay.weave_back(&plan.back, &plan.merged, stage.waiting(), &origin)? {
                 Ok(None) => return Ok(None),
                 Ok(Some(woven)) => {
                     let shown = append_and_show(engine, vec![woven], &mut [stage]);
@@ -322,12 +324,13 @@ impl Planner<'_> {
 
     /// Whether the newest records of the object are the undone commits' own, and they or nobody took its place away.
     fn are_newest(&self, oid: Oid, touches: &[Touch]) -> Result<bool, UndoError> {
+        let Some(first) = touches.first() else { return Ok(false) };
         let head = bough_core::Snapshot::tid(self.snapshot);
-        let newest = self.engine.revision(self.snapshot.line(), oid, head)?;
-        let is_newest = newest.map(|revision| revision.tid) == touches.first().map(|touch| touch.tid);
         let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
-        let moves = touches.iter().any(|touch| touch.facts.place.is_some());
-        Ok(is_newest && unbroken && (moves || self.stands(oid)?))
+        if !unbroken || !(first.tid == head || self.is_newest(oid, first.tid)?) {
+            return Ok(false);
+        }
+        Ok(touches.iter().any(|touch| touch.facts.place.is_some()) || self.stands(oid)?)
     }
 
     fn changes(&self, back: &GoBack) -> Result<bool, UndoError> {
@@ -345,11 +348,10 @@ impl Planner<'_> {
         if !self.are_newest(oid, touches)? {
             return Ok(None);
         }
-        let (line, head) = (self.snapshot.line(), bough_core::Snapshot::tid(self.snapshot));
-        let Some(newest) = self.engine.revision(line, oid, head)? else { return Ok(None) };
-        let Some(last) = touches.last() else { return Ok(None) };
-        let depth = match newest.at {
-            RevisionAt::BackTo { depth, .. } => depth + 1,
+        let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
+        let line = self.snapshot.line();
+        let depth = match first.facts.change {
+            ChangeDisk::BackTo { depth, .. } => depth + 1,
             _ => 1,
         };
         if depth > BACK_DEPTH_MAX {
@@ -357,13 +359,13 @@ impl Planner<'_> {
         }
         let to = match last.facts.replaces() {
             None => None,
-            Some(before) => match self.engine.revision(line, oid, before)? {
-                Some(state) if state.tid == before => match state.at {
+            Some(before) => match self.engine.revision_by(line, oid, before)? {
+                Some(state) => match state.at {
                     RevisionAt::Record(_) => Some((before, depth)),
                     RevisionAt::BackTo { tid, .. } => Some((tid, depth)),
                     RevisionAt::Gone => None,
                 },
-                _ => return Ok(None),
+                None => return Ok(None),
             },
         };
         let mut moves = touches.iter().filter(|touch| touch.facts.place.is_some());
@@ -375,13 +377,19 @@ impl Planner<'_> {
         let (references_dropped, references_added) = net_references(touches);
         Ok(Some(GoBack {
             oid,
-            replaces: newest.tid,
+            replaces: first.tid,
             to,
             place_before: place_before.and_then(|(_, after)| after),
             place_after: place_after.and_then(|(before, _)| before),
             references_dropped,
             references_added,
         }))
+    }
+
+    /// Whether the object was last written by that commit.
+    fn is_newest(&self, oid: Oid, tid: Tid) -> Result<bool, UndoError> {
+        let (line, head) = (self.snapshot.line(), bough_core::Snapshot::tid(self.snapshot));
+        Ok(self.engine.revision(line, oid, head)?.is_some_and(|newest| newest.tid == tid))
     }
 
     /// Whether the object has a place of its own.

@@ -222,7 +222,11 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
     let value = draft.bytes(&vec![9u8; 2 << 20]).unwrap();
     draft.add(Oid::ROOT, &name("big"), &name("page"), [(name("data"), value)]).unwrap();
     database.commit(draft, Note::edit("Big")).unwrap();
-    let first = database.backup(&backup, &mut |_, _| {}).unwrap();
+    let back_up = || {
+        let mut target = crate::BackupFolder::open(&backup).unwrap();
+        database.backup(&mut target, &mut |_, _| {}).unwrap()
+    };
+    let first = back_up();
     assert_eq!(first.head, database.head());
     let text = database.text();
     database.set("/b/q", "title", "after the backup");
@@ -234,18 +238,18 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
         database.text()
     };
     assert_eq!(restored("one"), text);
-    let second = database.backup(&backup, &mut |_, _| {}).unwrap();
+    let second = back_up();
     assert!(second.bytes_copied < 10_000 && second.files_kept >= 2, "{second:?}");
     assert_eq!(restored("two"), database.text());
     pack(&database, Tid::MAX);
-    database.backup(&backup, &mut |_, _| {}).unwrap();
+    back_up();
     assert_eq!(restored("three"), database.text());
 
     let error = crate::restore_backup(&backup, &data, &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, crate::BackupError::NotEmpty(_)), "{error}");
     let error = crate::restore_backup(folder.path(), &folder.path().join("x"), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, crate::BackupError::NoBackup(_)), "{error}");
-    let error = database.backup(&data, &mut |_, _| {}).unwrap_err();
-    assert!(matches!(error, crate::BackupError::IntoItself), "{error}");
+    let error = crate::BackupFolder::open(&data).err().unwrap();
+    assert!(matches!(error, crate::BackupError::DataFolder(_)), "{error}");
     assert!(database.exists(path("/b/q").to_string().as_str()));
 }

@@ -70,13 +70,31 @@ pub(crate) struct GoBack {
     pub(crate) references_added: Vec<[u8; 16]>,
 }
 
+/// Where a commit comes from.
+pub(crate) struct Origin<'a> {
+    /// What it says of itself.
+    pub(crate) note: &'a Note,
+    /// The tid that it gets.
+    pub(crate) tid: Tid,
+    /// The time at which it is made, in microseconds since 1970.
+    pub(crate) now_micros: u64,
+}
+
+/// A commit, or nothing to do, or everything that stands against it.
+pub(crate) type Weaving = Result<Option<Woven>, Vec<Conflict>>;
+
 /// A commit, ready to be appended.
 pub(crate) struct Woven {
     pub(crate) line: LineId,
     pub(crate) tid: Tid,
     /// The frames with their heads; the last one is the closing frame.
     pub(crate) frames: Vec<(NewFrame, Head)>,
+    /// What it wrote, where that is worth keeping in memory: few objects, which will soon be read or written again.
+    pub(crate) written: Vec<Arc<Object>>,
 }
+
+/// How many objects a commit may write that are kept in memory afterwards. More would push out what is read more often.
+const WRITTEN_KEPT_MAX: usize = 64;
 
 /// What one object is in the overlay.
 #[derive(Clone)]
@@ -208,73 +226,26 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Weaves a change set in. Nothing to do gives none.
+    /// Weaves a change set in. Nothing to do gives none. `stage` holds the large values that it brings, and gets those
+    /// that merging makes.
     pub(crate) fn weave(
         &mut self,
         changes: &ChangeSet,
         stage: &mut Stage,
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
-        let woven = self.try_weave(changes, stage, note, tid, now_micros);
-        match &woven {
-            Ok(Ok(_)) => self.settle(),
-            _ => self.roll_back(),
-        }
-        woven.map_err(StoreError::from)
-    }
-
-    fn try_weave(
-        &mut self,
-        changes: &ChangeSet,
-        stage: &mut Stage,
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
+        of: &Origin<'_>,
+    ) -> Result<Weaving, StoreError> {
         self.take_in(stage);
-        let mut conflicts = self.changed_meanwhile(changes)?;
-        let mut edits = Vec::with_capacity(changes.objects.len());
-        for change in &changes.objects {
-            match self.merge_object(changes.base, change, Some(&mut *stage), tid)? {
-                Ok(None) => {}
-                Ok(Some(edit)) => edits.push(edit),
-                Err(found) => conflicts.extend(found),
+        self.whole_or_not(|overlay| {
+            let mut conflicts = overlay.changed_meanwhile(changes)?;
+            let mut edits = overlay.merge(changes.base, &changes.objects, of.tid, &mut conflicts)?;
+            if !conflicts.is_empty() {
+                return Ok(Err(conflicts));
             }
-        }
-        if !conflicts.is_empty() {
-            return Ok(Err(conflicts));
-        }
-        if edits.is_empty() {
-            return Ok(Ok(None));
-        }
-        for edit in &edits {
-            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
-        }
-        let moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
-        let touched = edits.iter().map(|edit| edit.after.oid());
-        let conflicts = self.check_structure(&moves, touched)?;
-        if !conflicts.is_empty() {
-            return Ok(Err(conflicts));
-        }
-        let parents =
-            edits.iter().flat_map(|edit| edit.places().into_iter().flatten()).map(|place| place.parent);
-        let container = self.common_container(parents)?;
-        // What merging put aside, too: later change sets of the batch may meet it.
-        self.take_in(stage);
-        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in stage.waiting() {
-            frames.item(digest, bytes);
-        }
-        let taken = Taken::by(&moves);
-        for edit in &edits {
-            let record = encode_record(&edit.after);
-            let digest = *blake3::hash(&record).as_bytes();
-            frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
-        }
-        let meta = note.to_disk(now_micros, container, edits.len() as u64);
-        Ok(Ok(Some(frames.finish(meta))))
+            edits.iter_mut().try_for_each(|edit| edit.set_merged_aside(stage))?;
+            // Later change sets of the batch may meet that, too.
+            overlay.take_in(stage);
+            overlay.tie(edits, &[], stage.waiting(), of)
+        })
     }
 
     /// Weaves in what undo found. It was planned over this very head, so that nothing can have moved.
@@ -283,35 +254,53 @@ impl<'a> Overlay<'a> {
         back: &[GoBack],
         merged: &[ObjectChange],
         items: &[(Digest, Bytes)],
-        note: &Note,
-        tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, StoreError> {
-        let woven = self.try_weave_back(back, merged, items, note, tid, now_micros);
-        if !matches!(woven, Ok(Ok(_))) {
-            self.roll_back();
-        }
-        woven.map_err(StoreError::from)
+        of: &Origin<'_>,
+    ) -> Result<Weaving, StoreError> {
+        self.whole_or_not(|overlay| {
+            let mut conflicts = Vec::new();
+            let edits = overlay.merge(overlay.head, merged, of.tid, &mut conflicts)?;
+            if conflicts.is_empty() { overlay.tie(edits, back, items, of) } else { Ok(Err(conflicts)) }
+        })
     }
 
-    fn try_weave_back(
+    fn whole_or_not(
         &mut self,
-        back: &[GoBack],
-        merged: &[ObjectChange],
-        items: &[(Digest, Bytes)],
-        note: &Note,
+        weave: impl FnOnce(&mut Self) -> Result<Weaving, ReadError>,
+    ) -> Result<Weaving, StoreError> {
+        let woven = weave(self);
+        match &woven {
+            Ok(Ok(_)) => self.settle(),
+            _ => self.roll_back(),
+        }
+        Ok(woven?)
+    }
+
+    fn merge(
+        &self,
+        base: Tid,
+        changes: &[ObjectChange],
         tid: Tid,
-        now_micros: u64,
-    ) -> Result<Result<Option<Woven>, Vec<Conflict>>, ReadError> {
-        let mut edits = Vec::new();
-        for change in merged {
-            match self.merge_object(self.head, change, None, tid)? {
-                Ok(None) => {}
-                Ok(Some(edit)) => edits.push(edit),
-                Err(found) => return Ok(Err(found)),
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Vec<Edit>, ReadError> {
+        let mut edits = Vec::with_capacity(changes.len());
+        for change in changes {
+            match self.merge_object(base, change, tid)? {
+                Ok(edit) => edits.extend(edit),
+                Err(found) => conflicts.extend(found),
             }
         }
-        if back.is_empty() && edits.is_empty() {
+        Ok(edits)
+    }
+
+    /// Puts everything into the overlay, checks the tree, and makes the frames.
+    fn tie(
+        &mut self,
+        edits: Vec<Edit>,
+        back: &[GoBack],
+        items: &[(Digest, Bytes)],
+        of: &Origin<'_>,
+    ) -> Result<Weaving, ReadError> {
+        if edits.is_empty() && back.is_empty() {
             return Ok(Ok(None));
         }
         for edit in &edits {
@@ -324,19 +313,18 @@ impl<'a> Overlay<'a> {
                 self.put_object(go.oid, over);
             }
         }
-        let mut moves: Vec<Move<'_>> = edits.iter().filter_map(Edit::as_move).collect();
-        moves.extend(back.iter().filter_map(GoBack::as_move));
+        let moves = edits.iter().filter_map(Edit::as_move).chain(back.iter().filter_map(GoBack::as_move));
+        let moves: Vec<Move<'_>> = moves.collect();
         let touched = edits.iter().map(|edit| edit.after.oid()).chain(back.iter().map(|go| go.oid));
         let conflicts = self.check_structure(&moves, touched)?;
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }
-        let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten().cloned());
-        let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after).cloned());
-        let parents: Vec<Oid> = of_edits.chain(of_back).map(|place| place.parent).collect();
-        let container = self.common_container(parents.into_iter())?;
+        let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten());
+        let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after));
+        let container = self.common_container(of_edits.chain(of_back).map(|place| place.parent))?;
         let taken = Taken::by(&moves);
-        let mut frames = FramesBuilder::new(self.line, tid, self.engine.log.frame_bytes_max());
+        let mut frames = FramesBuilder::new(self.line, of.tid, self.engine.log.frame_bytes_max());
         for (digest, bytes) in items {
             frames.item(digest, bytes);
         }
@@ -348,8 +336,8 @@ impl<'a> Overlay<'a> {
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
-        let meta = note.to_disk(now_micros, container, (back.len() + edits.len()) as u64);
-        Ok(Ok(Some(frames.finish(meta))))
+        let meta = of.note.to_disk(of.now_micros, container, (edits.len() + back.len()) as u64);
+        Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
     }
 
     /// The conflicts of cells that the change set's maker relied on.
@@ -377,7 +365,6 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         change: &ObjectChange,
-        stage: Option<&mut Stage>,
         tid: Tid,
     ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
         let oid = change.oid;
@@ -400,15 +387,7 @@ impl<'a> Overlay<'a> {
             let policy = |key: &CellKey| self.policy(head.as_deref(), key);
             let fetch = |large: &_| self.large(large).map_err(read_error("a large value"));
             match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
-                Ok(mut cells) => {
-                    if let Some(stage) = stage {
-                        for (_, content) in &mut cells {
-                            let aside = stage.set_content_aside(content);
-                            aside.map_err(|error| {
-                                ReadError::new(format!("what was merged in {oid}"), error)
-                            })?;
-                        }
-                    }
+                Ok(cells) => {
                     merged = cells;
                     &merged
                 }
@@ -440,7 +419,7 @@ impl<'a> Overlay<'a> {
         if after.cells().len() > CELLS_MAX {
             return Ok(Err(vec![Conflict { oid, reason: ConflictReason::TooManyCells, since: None }]));
         }
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after) })))
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), is_merged: moved })))
     }
 
     /// The newest record of an object, also one that says "gone", and what it holds. One look-up for a new object.
@@ -473,11 +452,10 @@ impl<'a> Overlay<'a> {
         touched: impl Iterator<Item = Oid>,
     ) -> Result<Vec<Conflict>, ReadError> {
         let mut conflicts = Vec::new();
-        // All names that are given up first, so that two objects can exchange theirs.
+        // All names that are given up first, so that two objects can exchange theirs. An object that has a place has
+        // its name there: that need not be looked up.
         for change in moves {
-            if let Some(before) = change.before
-                && self.child(before.parent, &before.name)? == Some(change.oid)
-            {
+            if let Some(before) = change.before {
                 self.put_name(before, None);
             }
         }
@@ -537,6 +515,13 @@ impl<'a> Overlay<'a> {
     }
 }
 
+fn worth_keeping(edits: Vec<Edit>) -> Vec<Arc<Object>> {
+    if edits.len() > WRITTEN_KEPT_MAX {
+        return Vec::new();
+    }
+    edits.into_iter().map(|edit| edit.after).collect()
+}
+
 fn structural(oid: Oid, violation: Violation) -> Conflict {
     Conflict { oid, reason: ConflictReason::Structure(violation), since: None }
 }
@@ -546,6 +531,8 @@ struct Edit {
     replaces: Option<Tid>,
     before: Option<Arc<Object>>,
     after: Arc<Object>,
+    /// Whether its cells were merged, so that large values among them are not put aside yet.
+    is_merged: bool,
 }
 
 /// How the place of an object changes.
@@ -556,6 +543,21 @@ struct Move<'a> {
 }
 
 impl Edit {
+    fn set_merged_aside(&mut self, stage: &mut Stage) -> Result<(), ReadError> {
+        if !self.is_merged {
+            return Ok(());
+        }
+        let mut aside = Vec::new();
+        for (key, cell) in self.after.cells().iter().filter(|(_, cell)| cell.tid == self.after.revision()) {
+            let mut content = Some(cell.content.clone());
+            let set = stage.set_content_aside(&mut content);
+            set.map_err(|error| ReadError::new(format!("what was merged in {}", self.after.oid()), error))?;
+            aside.push((key.clone(), content));
+        }
+        self.after = Arc::new(self.after.with(&aside, self.after.revision()));
+        Ok(())
+    }
+
     fn places(&self) -> [Option<&Place>; 2] {
         [self.before.as_ref().and_then(|object| object.place()), self.after.place()]
     }
@@ -680,6 +682,6 @@ impl FramesBuilder {
         let (body, content, head) = self.body.finish(Some(meta));
         let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
         self.frames.push((frame, head));
-        Woven { line: self.line, tid: self.tid, frames: self.frames }
+        Woven { line: self.line, tid: self.tid, frames: self.frames, written: Vec::new() }
     }
 }

@@ -56,7 +56,8 @@ pub struct HostTable {
     /// `.example.org` for `*.example.org`, the longest first.
     suffixes: Vec<(String, Arc<Host>)>,
     unknown: UnknownHost,
-    whole_site: Arc<Host>,
+    /// What unknown hosts get where they get anything.
+    otherwise: Arc<Host>,
 }
 
 impl HostTable {
@@ -70,18 +71,12 @@ impl HostTable {
     /// # Errors
     /// When the pattern, the base URL or the prefix has not the right form.
     pub fn with(mut self, pattern: &str, host: Host) -> Result<Self, HostError> {
-        check_base_url(host.base_url.as_deref())?;
-        let is_prefix =
-            host.prefix.is_empty() || (host.prefix.starts_with('/') && !host.prefix.ends_with('/'));
-        if !is_prefix || !host.prefix.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(HostError::Prefix(host.prefix));
-        }
+        let host = Arc::new(checked(host)?);
         let lower = pattern.to_ascii_lowercase();
         let name = lower.strip_prefix("*.").unwrap_or(&lower);
         if !is_host_name(name) {
             return Err(HostError::Pattern(pattern.to_owned()));
         }
-        let host = Arc::new(host);
         if name.len() == lower.len() {
             self.exact.insert(lower, host);
         } else {
@@ -89,6 +84,15 @@ impl HostTable {
             self.suffixes.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
         }
         Ok(self)
+    }
+
+    /// Shows this to hosts that the table does not name, instead of the whole site without a prefix: for a site that
+    /// is nested below a route of an application, or has one public address.
+    ///
+    /// # Errors
+    /// When the base URL or the prefix has not the right form.
+    pub fn otherwise(self, host: Host) -> Result<Self, HostError> {
+        Ok(Self { otherwise: Arc::new(checked(host)?), ..self })
     }
 
     /// The entry for a host name in lower case and without a port; none where it is to be refused.
@@ -100,7 +104,17 @@ impl HostTable {
         if let Some((_, host)) = self.suffixes.iter().find(|(suffix, _)| below(suffix)) {
             return Some(host);
         }
-        (self.unknown == UnknownHost::ServeRoot).then_some(&self.whole_site)
+        (self.unknown == UnknownHost::ServeRoot).then_some(&self.otherwise)
+    }
+}
+
+fn checked(host: Host) -> Result<Host, HostError> {
+    check_base_url(host.base_url.as_deref())?;
+    let is_prefix = host.prefix.is_empty() || (host.prefix.starts_with('/') && !host.prefix.ends_with('/'));
+    if is_prefix && host.prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(host)
+    } else {
+        Err(HostError::Prefix(host.prefix))
     }
 }
 

@@ -175,10 +175,37 @@ pub(super) fn end_of_bytes(file: &dyn DiskFile, from: u32, to: u32) -> io::Resul
     let mut at = u64::from(from);
     while at < window.bytes_max {
         let bytes = window.rest(at)?;
-        if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
-            end = (at + last as u64 + 1) as u32;
-        }
+        end = end_of_bytes_in(&bytes).map_or(end, |last| (at + last as u64) as u32);
         at += bytes.len() as u64;
     }
     Ok(end)
+}
+
+/// The end of the last bytes that are not zero. Looks at blocks before it looks at bytes: room set aside for a segment
+/// is much, and nearly all of it zero.
+fn end_of_bytes_in(bytes: &[u8]) -> Option<usize> {
+    const BLOCK_BYTES: usize = 4_096;
+    let is_used = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
+    let block = bytes.chunks(BLOCK_BYTES).rposition(is_used)? * BLOCK_BYTES;
+    let used = bytes[block..].iter().take(BLOCK_BYTES).rposition(|byte| *byte != 0)?;
+    Some(block + used + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_bytes_in;
+
+    #[test]
+    fn the_last_byte_that_is_not_zero_is_found_wherever_it_is() {
+        for length in [0, 1, 4_095, 4_096, 4_097, 9_000] {
+            assert_eq!(end_of_bytes_in(&vec![0; length]), None);
+            for at in [0, 1, 4_095, 4_096, 8_191, 8_999] {
+                if at < length {
+                    let mut bytes = vec![0; length];
+                    (bytes[0], bytes[at]) = (1, 0x80);
+                    assert_eq!(end_of_bytes_in(&bytes), Some(at + 1), "of {length} bytes");
+                }
+            }
+        }
+    }
 }

@@ -115,7 +115,9 @@ pub(crate) fn deliver(
         _ => None,
     };
     let mut headers = HeaderMap::with_capacity(16);
-    headers.insert(CACHE_CONTROL, if visit.is_fixed { FOR_EVER } else { ASK_AGAIN });
+    // What has no validators may differ from one request to the next, also for the same commit.
+    let is_fixed = visit.is_fixed && document.validators.is_some();
+    headers.insert(CACHE_CONTROL, if is_fixed { FOR_EVER } else { ASK_AGAIN });
     if compressible {
         headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
     }

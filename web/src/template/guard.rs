@@ -21,18 +21,18 @@ const TAG_TOKENS_MAX: usize = 1_000;
 /// Plain text shorter than this is not worth counting: the fuel bounds how often it is written.
 const PLAIN_BYTES_MIN: usize = 64;
 
-/// The source with the guards in it.
+/// The source with the guards in it. `name` is what errors call the template.
 ///
 /// # Errors
 /// When it is too long, nested too deep, no template, or uses a reserved name.
-pub(crate) fn guarded(source: &str) -> Result<String, Error> {
+pub(crate) fn guarded(name: &str, source: &str) -> Result<String, Error> {
     if source.len() > SOURCE_BYTES_MAX {
         let problem =
             format!("the template has {} bytes; at most {SOURCE_BYTES_MAX} are taken", source.len());
         return Err(Error::new(ErrorKind::SyntaxError, problem));
     }
     let tokens = check_tokens(source)?;
-    let template = parse(source, "template", SyntaxConfig::default())?;
+    let template = parse(source, name, SyntaxConfig::default())?;
     let mut guards = Guards { source, tokens: &tokens, inserts: Vec::new() };
     let plain = guards.statement(&template)?;
     if plain >= PLAIN_BYTES_MIN {
@@ -324,7 +324,7 @@ mod tests {
             ("{{ -a + (b if c else d) }}", "{{ __part(-a )+__part( (b if c else d)) }}"),
             ("{% set x = a ~ 'y' %}", "{% set x = __text(a )~__text( 'y') %}"),
         ] {
-            assert_eq!(guarded(source).unwrap(), expected);
+            assert_eq!(guarded("t", source).unwrap(), expected);
         }
     }
 
@@ -343,7 +343,7 @@ mod tests {
             (text.clone(), format!("{{{{ __plain(100) }}}}{text}")),
         ];
         for (source, start) in sources {
-            let written = guarded(&source).unwrap();
+            let written = guarded("t", &source).unwrap();
             assert!(written.starts_with(&start), "{written}");
         }
     }
@@ -360,7 +360,7 @@ mod tests {
             "{% if true %}".repeat(10_000),
             "x".repeat(300_000),
         ] {
-            assert!(guarded(&source).is_err(), "{:.40}", source);
+            assert!(guarded("t", &source).is_err(), "{:.40}", source);
         }
     }
 }

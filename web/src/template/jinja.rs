@@ -301,7 +301,7 @@ fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
     if let Some(name) = key.strip_prefix(BUILT_IN_MARK) {
         let found = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
         return match found {
-            Some((_, source)) => guarded(source).map(Some),
+            Some((_, source)) => guarded(key, source).map(Some),
             None => {
                 let problem = format!("no template `{name}` here or in the folders above");
                 Err(Error::new(ErrorKind::TemplateNotFound, problem))
@@ -314,7 +314,13 @@ fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
     let Some(template) = scene.snapshot.object(oid).map_err(unreadable)? else { return Ok(None) };
     let source = attribute(&*scene.snapshot, &template, "source").map_err(unreadable)?;
     let source = source.as_ref().and_then(bough_core::Value::as_text).unwrap_or_default();
-    guarded(source).map(Some)
+    guarded(key, source).map(Some).map_err(|error| match (error.name(), error.detail()) {
+        (None, Some(detail)) => {
+            // The guards' own refusals do not know where they are.
+            Error::new(error.kind(), format!("template `{}`: {detail}", readable(scene, key)))
+        }
+        _ => error,
+    })
 }
 
 /// The path of the template with this key, for people.
@@ -502,4 +508,112 @@ fn indent(text: Cow<'_, str>, width: usize, first: Option<bool>) -> Result<Strin
         indented.push_str(line);
     }
     Ok(indented)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bough_core::object_type::TypeRegistry;
+    use bough_core::{Name, Snapshot};
+    use bough_store::{CommitError, Database, Note, Options};
+
+    use super::*;
+    use crate::publisher::links::Links;
+    use crate::template::RequestFacts;
+    use crate::types::built_in_types;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    /// A folder `/a` with these templates in it.
+    fn folder_with(templates: &[(&str, &str)]) -> (Database, Oid) {
+        let database = Database::in_memory(Options::new(built_in_types())).unwrap();
+        let (folder, _) = database
+            .write::<_, CommitError>(Note::edit("test"), |draft| {
+                let folder = draft.add(Oid::ROOT, &name("a"), &name("folder"), []).unwrap();
+                for (at, source) in templates {
+                    let source = [(name("source"), bough_core::Value::text(*source))];
+                    draft.add(folder, &name(at), &name("template"), source).unwrap();
+                }
+                Ok(folder)
+            })
+            .unwrap();
+        (database, folder)
+    }
+
+    fn render(
+        templates: &Templates,
+        database: &Database,
+        folder: Oid,
+        at: &str,
+    ) -> Result<String, TemplateError> {
+        let snapshot = Arc::new(database.snapshot());
+        let template = snapshot.child(folder, at).unwrap().unwrap();
+        let (template, here) =
+            (snapshot.object(template).unwrap().unwrap(), snapshot.object(folder).unwrap().unwrap());
+        let scene = Arc::new(Scene {
+            snapshot,
+            types: Arc::<TypeRegistry>::clone(database.types()),
+            links: Links { base_url: None, before: String::new(), top: Oid::ROOT },
+            request: RequestFacts::default(),
+            deadline: Instant::now() + Duration::from_secs(60),
+        });
+        templates.render(Page { scene, here, added: Vec::new(), template: Chosen::Object(&template) })
+    }
+
+    fn engine() -> Templates {
+        Templates::new(Bounds { fuel: 100_000, page_bytes_max: 1_000 })
+    }
+
+    #[test]
+    fn an_error_names_the_path_of_the_template_that_is_wrong_and_the_line() {
+        let broken = "one\n{% if true %}\n{{ nothing }}\n{% endif %}";
+        let plain = "x".repeat(100);
+        let late = format!("{plain}\n{{% for a in range(2) %}}{plain}\n{{{{ a ~ nothing }}}}{{% endfor %}}");
+        let (database, folder) = folder_with(&[
+            ("outer.html", "first\n{% include 'broken.html' %}"),
+            ("broken.html", broken),
+            ("late.html", &late),
+            ("syntax.html", "one\n{% if %}"),
+        ]);
+        for (at, path, line) in [
+            ("outer.html", "/a/broken.html", 3),
+            ("late.html", "/a/late.html", 3),
+            ("syntax.html", "/a/syntax.html", 2),
+        ] {
+            match render(&engine(), &database, folder, at) {
+                Err(TemplateError::Failed { template, line: found, .. }) => {
+                    assert_eq!((template.as_str(), found), (path, line), "{at}");
+                }
+                other => panic!("{at}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_compiled_is_kept_for_the_next_page_and_no_more_than_so_much() {
+        let many: Vec<(String, String)> =
+            (0..COMPILED_MAX + 20).map(|nth| (format!("t{nth}.html"), format!("page {nth}"))).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|(at, source)| (&**at, &**source)).collect();
+        let (database, folder) = folder_with(&many);
+        let templates = engine();
+        for (at, source) in &many {
+            assert_eq!(render(&templates, &database, folder, at).unwrap(), *source);
+            assert_eq!(render(&templates, &database, folder, at).unwrap(), *source);
+            assert!(templates.compiled.lock().templates().count() <= COMPILED_MAX);
+        }
+        assert!(templates.compiled.lock().templates().count() > 0);
+    }
+
+    #[test]
+    fn a_page_that_is_too_long_says_so() {
+        let (database, folder) =
+            folder_with(&[("long.html", "{% for a in range(60) %}0123456789abcdefghij{% endfor %}")]);
+        let result = render(&engine(), &database, folder, "long.html");
+        assert!(
+            matches!(&result, Err(TemplateError::TooLong { template, max: 1_000 }) if template == "/a/long.html")
+        );
+    }
 }

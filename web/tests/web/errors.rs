@@ -1,6 +1,7 @@
 //! Error pages.
 
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use bough_core::Name;
@@ -57,13 +58,11 @@ async fn a_client_learns_an_id_and_nothing_from_inside() {
     }
 }
 
-/// What a method waits for that does not come to an end by itself.
-static GATE: Mutex<()> = Mutex::new(());
-
-struct Faulty(TypeSchema);
+/// Holds what the method that does not come to an end by itself waits for.
+struct Faulty(TypeSchema, Mutex<Receiver<()>>);
 
 impl Faulty {
-    fn new() -> Self {
+    fn new(gate: Receiver<()>) -> Self {
         let method = |text, effect, permission| MethodSpec { name: name(text), effect, permission };
         let methods = vec![
             method("panics", Effect::Reads, "view"),
@@ -72,7 +71,7 @@ impl Faulty {
             method("writes", Effect::Writes, "view"),
             method("guarded", Effect::Reads, "manage"),
         ];
-        Self(TypeSchema { methods, ..TypeSchema::new("faulty", "Faulty").unwrap() })
+        Self(TypeSchema { methods, ..TypeSchema::new("faulty", "Faulty").unwrap() }, Mutex::new(gate))
     }
 }
 
@@ -84,7 +83,7 @@ impl ObjectType for Faulty {
     fn call(&self, method: &Name, _: &mut Call<'_>) -> Result<Reply, MethodError> {
         match method.as_str() {
             "panics" => panic!("inside"),
-            "sleeps" => drop(GATE.lock()),
+            "sleeps" => drop(self.1.lock().unwrap().recv()),
             "refuses" => return Err(MethodError::Refused("not today".into())),
             _ => {}
         }
@@ -94,13 +93,13 @@ impl ObjectType for Faulty {
 
 #[tokio::test]
 async fn whatever_a_method_does_the_request_is_answered() {
+    let (open, gate) = channel();
     let mut types = built_in_types();
-    types.register(Faulty::new());
+    types.register(Faulty::new(gate));
     let limits =
         Limits { request_timeout: Duration::from_secs(1), blocking_jobs_max: 1, ..Limits::default() };
     let site = TestSite::with(types, Config { limits, ..Config::default() });
     site.put("/f", "faulty", &[]);
-    let closed = GATE.lock().unwrap();
     for (uri, status, part) in [
         ("/f/panics", 500, "Something went wrong"),
         ("/f/refuses", 400, "not today"),
@@ -115,5 +114,5 @@ async fn whatever_a_method_does_the_request_is_answered() {
         assert!(!answer.text().contains("inside"), "{uri}");
     }
     assert_eq!(site.get("/f/refuses").await.header("retry-after"), "5");
-    drop(closed);
+    drop(open);
 }

@@ -76,3 +76,16 @@ async fn the_host_that_a_proxy_names_counts_only_from_a_trusted_address() {
     assert_eq!(site.ask_from("10.1.1.1:1", "GET", "/sub/", &headers).await.status, 200);
     assert_eq!(site.ask_from("192.0.2.9:1", "GET", "/sub/", &headers).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_site_below_a_route_of_an_application_writes_links_that_begin_with_it() {
+    let hosts = HostTable::default().otherwise(host("/", None, "/wiki")).unwrap();
+    let mut site = TestSite::with_config(Config { hosts, ..Config::default() });
+    site.put("/news", "folder", &[]);
+    site.put("/news/a", "page", &[]);
+    site.router = axum::Router::new().nest_service("/wiki", site.router);
+    assert_eq!(site.get("/wiki/news").await.outcome(), (308, "/wiki/news/"));
+    let listing = site.get("/wiki/news/").await.text();
+    assert!(listing.contains("href=\"/wiki/news/a\""), "{listing}");
+    assert_eq!(site.get("/news/a").await.status, 404);
+}

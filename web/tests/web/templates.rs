@@ -17,16 +17,23 @@ fn site() -> TestSite {
 }
 
 /// Renders `source` as the template `/a/t.html`.
-async fn render(source: &str) -> (u16, String) {
-    let site = site();
-    site.put("/a/t.html", "template", &[("source", source)]);
+async fn render(site: &TestSite, source: &str) -> (u16, String) {
+    site.set("/a/t.html", "source", source);
     let answer = site.get("/a/t.html").await;
     (answer.status.as_u16(), answer.text())
 }
 
 #[tokio::test]
 async fn a_template_sees_what_its_place_acquires_and_the_site_around_it() {
+    let site = site();
+    site.put("/a/t.html", "template", &[]);
+    site.put("/a/_private", "page", &[("title", "hidden")]);
+    site.set("/a", "_note", "hidden");
     for (source, expected) in [
+        (
+            "{{ here.child('_private') }} {{ here.acquire('_note') }} {{ here._note is defined }}",
+            "none none False",
+        ),
         ("{{ title }} {{ colour }}", "A &amp; co red"),
         (
             "{{ here.title }} {{ here.name }} {{ here.type }} {{ here.url }} {{ here.path }}",
@@ -46,7 +53,7 @@ async fn a_template_sees_what_its_place_acquires_and_the_site_around_it() {
         ("{{ b == here.child('b') }} {{ b == here }}", "True False"),
         ("{{ range(3)|join(',') }} {{ range(5, 1, -2)|join(',') }}", "0,1,2 5,3"),
     ] {
-        let (status, text) = render(source).await;
+        let (status, text) = render(&site, source).await;
         assert_eq!((status, text.to_lowercase()), (200, expected.to_lowercase()), "{source}");
     }
 }
@@ -106,6 +113,8 @@ async fn an_acquired_template_is_applied_where_steps_may_be_acquired() {
 
 #[tokio::test]
 async fn what_a_template_may_not_do_is_an_error_and_never_a_hang() {
+    let site = site();
+    site.put("/a/t.html", "template", &[]);
     let long_loop = "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
     let double = "{% set x %}{{ x }}{{ x }}{% endset %}".repeat(40);
     let concat = "{% set x = x ~ x %}".repeat(40);
@@ -150,7 +159,7 @@ async fn what_a_template_may_not_do_is_an_error_and_never_a_hang() {
     ] {
         let started = Instant::now();
         let start: String = source.chars().take(60).collect();
-        let (status, _) = render(source).await;
+        let (status, _) = render(&site, source).await;
         let expected: &[u16] = if source.starts_with("((") { &[200] } else { &[500] };
         assert!(expected.contains(&status), "{start}: {status}");
         assert!(started.elapsed() < Duration::from_secs(10), "{start}");

@@ -191,6 +191,8 @@ async fn a_type_of_the_application_shows_its_default_method_and_publishes_the_ot
         assert!(!answer.headers.contains_key("etag"), "a method may look at the clock");
     }
     assert_eq!(site.get("/o/go").await.header("location"), "/");
+    let then = site.get(&format!("/@at/{}/o", site.database.head())).await;
+    assert_eq!((then.status.as_u16(), then.header("cache-control")), (200, "no-cache"));
     assert_eq!(site.get("/o/show/").await.outcome(), (308, "/o/show"));
     let missing = site.get("/o/echo").await;
     assert!(missing.status == 400 && missing.text().contains("`x` is missing"), "{}", missing.text());

@@ -1,0 +1,9 @@
+//! The command line from outside: the real program, in folders of its own, with and without a server.
+
+mod commands;
+mod export;
+mod import;
+mod server;
+mod support;
+mod tour;
+mod undo;
