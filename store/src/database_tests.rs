@@ -184,6 +184,35 @@ fn what_two_drafts_change_apart_is_merged_and_what_they_change_alike_is_a_confli
     assert_eq!(result.unwrap(), None, "the same change twice is one");
 }
 
+/// Such drafts were answered with an error that something is missing: the new text is in no index before its commit.
+#[test]
+fn changes_of_one_large_text_by_two_drafts_are_merged_or_conflict() {
+    let long = |first: &str, last: &str| format!("{first}\n{}{last}\n", "middle\n".repeat(2_000));
+    let set = |text: String| {
+        move |draft: &mut crate::Draft| {
+            let oid = draft.at(&path("/p")).unwrap();
+            draft.set(oid, &name("body"), Some(text.as_str().into())).unwrap();
+        }
+    };
+    let edited = |first: String, second: String| {
+        let database = seeded("/p");
+        database.set("/p", "body", long("a", "z"));
+        let (mut a, mut b) = (database.begin(), database.begin());
+        set(first)(&mut a);
+        set(second)(&mut b);
+        database.commit(a, Note::edit("First")).unwrap();
+        let result = database.commit(b, Note::edit("Second"));
+        (database, result)
+    };
+    let (database, result) = edited(long("b", "z"), long("a", "y"));
+    result.unwrap();
+    let object = database.snapshot().object(database.oid_at("/p")).unwrap().unwrap();
+    assert_eq!(database.attribute(&object, "body").unwrap(), Some(long("b", "y").into()));
+    assert_eq!(object.value("body"), None, "what was merged is put aside, too");
+    let (_, result) = edited(long("b", "z"), long("c", "z"));
+    assert!(matches!(result, Err(CommitError::Conflict { .. })), "{result:?}");
+}
+
 #[test]
 fn structure_is_checked_over_what_others_did_meanwhile() {
     let add = |at: &'static str| {

@@ -188,6 +188,19 @@ fn what_stands_against_an_undo_is_said() {
     assert!(matches!(undo(&database, &[]), Err(UndoError::Nothing)));
 }
 
+/// The children that others had added meanwhile were left without a container: with the newest commit among those to be
+/// taken back, only what these commits had placed was looked for.
+#[test]
+fn an_undo_of_the_newest_and_an_older_commit_sees_what_came_in_between() {
+    let database = seeded("");
+    let made = database.add_text("/f");
+    let inside = database.add_text("/f/a");
+    let newest = database.add_text("/b");
+    let found = blockers(undo(&database, &[made, newest]));
+    assert!(matches!(&found[0].reason, BlockerReason::Child { name, .. } if *name == "a"), "{found:?}");
+    assert_eq!(found[0].later.as_ref().map(|record| record.tid), Some(inside));
+}
+
 #[test]
 fn a_preview_says_exactly_what_the_undo_then_does() {
     let database = seeded("/a\n/a/p title=A\n/b");

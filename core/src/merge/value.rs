@@ -45,8 +45,13 @@ pub fn merge_contents(
         }
         (_, Some(Content::Value(_) | Content::Large(_)), Some(Content::Value(_) | Content::Large(_))) => {
             let base = base.map(|content| value_of(content, fetch)).transpose()?.flatten();
-            let (left, right) = (value_of_side(left, fetch)?, value_of_side(right, fetch)?);
-            Ok(merge_values(base.as_ref(), &left, &right).map(Content::Value))
+            let (ours, theirs) = (value_of_side(left, fetch)?, value_of_side(right, fetch)?);
+            Ok(match merge_values(base.as_ref(), &ours, &theirs) {
+                // As that side holds it, be it aside: a merge that changes nothing must look like it.
+                Settled(value) if value == ours => Settled(left.cloned()),
+                Settled(value) if value == theirs => Settled(right.cloned()),
+                merged => merged.map(Content::Value),
+            })
         }
         _ => Ok(Conflict),
     }
