@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE: u8 = 62;
-/// Longest key in bytes. Reached only by putting children in front of each other some hundred times over.
-pub const ORDER_KEY_BYTES_MAX: usize = 200;
+/// Longest key in bytes: a key of the store's index has room for it and the longest name. Reached only by putting
+/// children in front of each other some hundred times over.
+pub const ORDER_KEY_BYTES_MAX: usize = 96;
 
 /// A child's standing among its siblings. Sorts as its bytes; never ends in `0`, so something fits before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

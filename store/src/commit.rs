@@ -258,12 +258,12 @@ fn commit_batch<'a>(
         let mut bytes = 0;
         let mut woven: Vec<(usize, Woven, Stage)> = Vec::new();
         while bytes < BATCH_BYTES_MAX
-            && let Some((pending, request)) = rest.next()
+            && let Some((pending, mut request)) = rest.next()
         {
             assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let origin = Origin { items: request.stage.waiting(), note: &request.note, tid, now_micros: now };
-            let outcome = match overlay.weave(&request.changes, &origin) {
+            let origin = Origin { stage: &mut request.stage, note: &request.note, tid, now_micros: now };
+            let outcome = match overlay.weave(&request.changes, origin) {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;

@@ -47,12 +47,12 @@ fn of_two_commits_made_durable_together_the_later_counts() {
         for number in 0..others {
             draft.add(Oid::ROOT, &name(&format!("p{number}")), &name("page"), []).unwrap();
         }
-        let (mut changes, stage) = draft.finish().unwrap();
+        let (mut changes, mut stage) = draft.finish().unwrap();
         changes.base = Tid::from_micros(database.head().as_micros() + woven.len() as u64);
         let tid = Tid::from_micros(changes.base.as_micros() + 1);
         let note = Note::edit("Set");
-        let origin = Origin { items: stage.waiting(), note: &note, tid, now_micros: 0 };
-        let commit = overlay.weave(&changes, &origin).unwrap().unwrap();
+        let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: 0 };
+        let commit = overlay.weave(&changes, origin).unwrap().unwrap();
         woven.extend(commit);
         stages.push(stage);
     }

@@ -14,12 +14,14 @@
 //! 08 late         time 8                              -> tid 8: commits made while the clock stood behind
 //! ```
 
+use bough_core::name::NAME_BYTES_MAX;
+use bough_core::order::ORDER_KEY_BYTES_MAX;
 use bough_core::value::Digest;
 use bough_core::{Name, Oid, OrderKey, Tid};
 
 use crate::format::FormatError;
 use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk, Head, HeadAt};
-use crate::index::Entry;
+use crate::index::{Entry, KEY_BYTES_MAX};
 use crate::log::Location;
 
 /// The number of the layout of the keys: another one, and the index is built anew from the log.
@@ -39,6 +41,9 @@ const LATE: u8 = 8;
 
 /// How far a tid must run ahead of the clock for its commit to be found by its own time.
 pub(crate) const LATE_MICROS: u64 = 1_000_000;
+
+/// The longest key is that of a standing. One that the index refused would be in the log already.
+const _: () = assert!(1 + 16 + ORDER_KEY_BYTES_MAX + 1 + NAME_BYTES_MAX + 1 + 4 + 8 <= KEY_BYTES_MAX);
 
 /// The number of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -200,8 +200,9 @@ impl Database {
         if plan.blockers.is_empty() {
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
             let note = Note::edit("");
-            let origin = Origin { items: &[], note: &note, tid: Tid::MAX, now_micros: 0 };
-            let woven = overlay.weave_back(&plan.back, &plan.merged, &origin)?;
+            let mut stage = Stage::new(Arc::clone(engine));
+            let origin = Origin { stage: &mut stage, note: &note, tid: Tid::MAX, now_micros: 0 };
+            let woven = overlay.weave_back(&plan.back, &plan.merged, origin)?;
             if let Err(conflicts) = woven {
                 plan.block(engine, &snapshot, conflicts)?;
             }
@@ -228,8 +229,8 @@ impl Database {
             }
             let (tid, now) = next_tid(engine, engine.log.last_tid());
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
-            let origin = Origin { items: stage.waiting(), note: &note, tid, now_micros: now };
-            match overlay.weave_back(&plan.back, &plan.merged, &origin)? {
+            let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: now };
+            match overlay.weave_back(&plan.back, &plan.merged, origin)? {
                 Ok(None) => return Ok(None),
                 Ok(Some(woven)) => {
                     let shown = append_and_show(engine, vec![woven], &mut [stage]);
@@ -259,7 +260,9 @@ struct Plan {
 fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices) -> Result<Plan, UndoError> {
     let of: BTreeSet<Tid> = of.iter().copied().collect();
     let of: Vec<Tid> = of.into_iter().rev().collect();
-    let Some(&newest) = of.first() else { return Err(UndoError::Nothing) };
+    if of.is_empty() {
+        return Err(UndoError::Nothing);
+    }
     let mut order = Vec::new();
     let mut touches: HashMap<Oid, Vec<Touch>> = HashMap::new();
     for &tid in &of {
@@ -292,9 +295,10 @@ fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices)
             planner.object(oid, touches)?;
         }
     }
-    let is_newest =
-        engine.commits(snapshot.line(), None, 1)?.first().is_some_and(|record| record.tid == newest);
-    planner.check_vanishing(is_newest)?;
+    // All of them: what came between them and is not taken back may stand in what they made.
+    let newest = engine.commits(snapshot.line(), None, planner.plan.of.len())?;
+    let are_newest = newest.iter().map(|record| record.tid).eq(planner.plan.of.iter().copied());
+    planner.check_vanishing(are_newest)?;
     Ok(planner.plan)
 }
 
@@ -310,20 +314,45 @@ impl Planner<'_> {
         let chosen = self.choices.skip.iter().any(|(of, _)| *of == oid)
             || self.choices.choose.iter().any(|(of, ..)| *of == oid);
         if !chosen && let Some(back) = self.pointing_back(oid, touches)? {
-            self.plan.back.push(back);
+            // A commit together with the undo of it may leave the object as it is.
+            if touches.len() == 1 || self.changes(&back)? {
+                self.plan.back.push(back);
+            }
             return Ok(());
         }
         self.merging(oid, touches)
     }
 
+    /// Whether the newest records of the object are the undone commits' own, and they or nobody took its place away.
+    fn are_newest(&self, oid: Oid, touches: &[Touch]) -> Result<bool, UndoError> {
+        let Some(first) = touches.first() else { return Ok(false) };
+        let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
+        // What the newest commit of all wrote need not be looked up.
+        let head = bough_core::Snapshot::tid(self.snapshot);
+        if !unbroken || !(first.tid == head || self.is_newest(oid, first.tid)?) {
+            return Ok(false);
+        }
+        let moves = touches.iter().any(|touch| touch.facts.place.is_some());
+        Ok(moves || self.stands(oid)?)
+    }
+
+    fn changes(&self, back: &GoBack) -> Result<bool, UndoError> {
+        let now = bough_core::Snapshot::object(self.snapshot, back.oid)?;
+        let then = match back.to {
+            Some((tid, _)) => self.engine.object(self.snapshot.line(), back.oid, tid)?,
+            None => None,
+        };
+        let differ = !differing_cells(now.as_deref(), then.as_deref()).is_empty();
+        Ok(differ || now.is_some() != then.is_some())
+    }
+
     /// The way back without comparing, where the newest records of the object are the undone commits' own.
     fn pointing_back(&self, oid: Oid, touches: &[Touch]) -> Result<Option<GoBack>, UndoError> {
-        let (line, head) = (self.snapshot.line(), bough_core::Snapshot::tid(self.snapshot));
-        let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
-        let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
-        if !unbroken || !(first.tid == head || self.is_newest(oid, first.tid)?) {
+        if !self.are_newest(oid, touches)? {
             return Ok(None);
         }
+        let line = self.snapshot.line();
+        let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
         let depth = match first.facts.change {
             ChangeDisk::BackTo { depth, .. } => depth + 1,
             _ => 1,
@@ -348,9 +377,6 @@ impl Planner<'_> {
             newest_move.map(|touch| touch.facts.places()).transpose().map_err(StoreError::from)?;
         let place_after =
             oldest_move.map(|touch| touch.facts.places()).transpose().map_err(StoreError::from)?;
-        if newest_move.is_none() && !self.stands(oid)? {
-            return Ok(None);
-        }
         let (references_dropped, references_added) = net_references(touches);
         Ok(Some(GoBack {
             oid,
@@ -381,9 +407,14 @@ impl Planner<'_> {
         let absent = Object::new(oid, Tid::MAX, Vec::new());
         let mut working = now.as_deref().cloned().unwrap_or(absent);
         let mut made_here = false;
+        // Whether something changes that nobody sees, as the object was deleted later.
+        let mut hidden = false;
+        let is_placed = |object: &Object| oid == Oid::ROOT || object.place().is_some();
         for touch in touches {
+            let was_hidden = !is_placed(&working) && touch.facts.place.is_none();
             let delta = self.engine.delta(self.snapshot.line(), oid, touch.tid, touch.facts.replaces())?;
-            if now.is_none() && delta.before.is_some() {
+            // It went away later, and not by one of the commits that are taken back.
+            if working.cells().is_empty() && delta.before.is_some() && delta.after.is_some() {
                 self.block(oid, BlockerReason::Deleted, self.newest_commit_of(oid)?)?;
                 return Ok(());
             }
@@ -391,12 +422,14 @@ impl Planner<'_> {
             for (key, before, after) in differing_cells(delta.before.as_deref(), delta.after.as_deref()) {
                 if let Some(content) = self.back(oid, &working, key, before, after)? {
                     working = working.with(&[(key.clone(), content)], Tid::MAX);
+                    hidden |= was_hidden;
                 }
             }
         }
         for (of, key, content) in &self.choices.choose {
             if *of == oid {
                 working = working.with(&[(key.clone(), content.clone())], Tid::MAX);
+                hidden |= !is_placed(&working);
             }
         }
         let cells: Vec<CellChange> = differing_cells(now.as_deref(), Some(&working))
@@ -406,8 +439,7 @@ impl Planner<'_> {
         if cells.is_empty() {
             return Ok(());
         }
-        let moves = cells.iter().any(|(key, _)| *key == CellKey::Place);
-        if !moves && !self.stands(oid)? {
+        if hidden && !self.are_newest(oid, touches)? {
             let place = now.as_ref().and_then(|object| object.cell(&CellKey::Place));
             let deleted_by = place.map(|cell| cell.tid);
             let later = if deleted_by.is_some() { deleted_by } else { self.newest_commit_of(oid)? };
@@ -479,7 +511,9 @@ impl Planner<'_> {
                 undone: None,
                 before: None,
             };
-            self.block(oid, BlockerReason::Cell(Box::new(left)), Some(cell.tid))?;
+            // What an earlier step of this undo brought back was written by no commit yet.
+            let later = if cell.tid == Tid::MAX { self.newest_commit_of(oid)? } else { Some(cell.tid) };
+            self.block(oid, BlockerReason::Cell(Box::new(left)), later)?;
         }
         if let Some(now) = now
             && working.cells().is_empty()
@@ -499,7 +533,7 @@ impl Planner<'_> {
     }
 
     /// What goes away must not leave children or references behind.
-    fn check_vanishing(&mut self, is_newest: bool) -> Result<(), UndoError> {
+    fn check_vanishing(&mut self, are_newest: bool) -> Result<(), UndoError> {
         let engine = self.engine;
         let vanishing: HashSet<Oid> =
             self.plan.back.iter().filter(|back| back.to.is_none()).map(|back| back.oid).collect();
@@ -512,7 +546,7 @@ impl Planner<'_> {
             change.is_some_and(|change| change.cells.iter().any(|(key, _)| *key == CellKey::Place))
         };
         // Nothing was committed since: then only what these commits placed can stand in what they made.
-        let parents: HashSet<Oid> = if is_newest {
+        let parents: HashSet<Oid> = if are_newest {
             let places = self.plan.back.iter().flat_map(|back| back.place_before.iter());
             places.map(|place| place.parent).filter(|parent| vanishing.contains(parent)).collect()
         } else {

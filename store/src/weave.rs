@@ -13,18 +13,20 @@ use std::sync::Arc;
 
 use bough_core::merge::structure::{Checker, Places, Standing, Violation};
 use bough_core::merge::{CellConflict, MergePolicy, merge_changes};
-use bough_core::object::{CellChange, CellKey, Object};
+use bough_core::object::{CellChange, CellKey, Large, Object};
 use bough_core::snapshot::ReadError;
 use bough_core::transaction::{CELLS_MAX, ChangeSet, ObjectChange};
 use bough_core::value::Digest;
-use bough_core::{Name, Oid, Place, Tid};
+use bough_core::{Name, Oid, Place, Tid, Value};
 use bytes::Bytes;
 
+use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
 use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, PlaceChangeDisk};
 use crate::format::record::encode_record;
+use crate::format::value::decode_value;
 use crate::keys::LineId;
-use crate::log::{FrameKind, NewFrame};
+use crate::log::{FrameKind, Location, Log, NewFrame};
 use crate::note::Note;
 
 /// Why a change set cannot be committed as it is.
@@ -70,8 +72,8 @@ pub(crate) struct GoBack {
 
 /// Where a commit comes from.
 pub(crate) struct Origin<'a> {
-    /// The contents that it brings along.
-    pub(crate) items: &'a [(Digest, Bytes)],
+    /// What it brings, and where merging puts aside what is large.
+    pub(crate) stage: &'a mut Stage,
     /// What it says of itself.
     pub(crate) note: &'a Note,
     /// The tid that it gets.
@@ -106,6 +108,12 @@ enum Over {
 /// The object that a name leads to, if any.
 type Named = Option<Oid>;
 
+/// Where a large value is that the index does not know yet.
+enum Brought {
+    Waiting(Bytes),
+    InLog(Location),
+}
+
 /// The head of a line with the change sets woven so far.
 pub(crate) struct Overlay<'a> {
     engine: &'a Engine,
@@ -113,6 +121,8 @@ pub(crate) struct Overlay<'a> {
     head: Tid,
     objects: HashMap<Oid, Over>,
     names: HashMap<(Oid, Name), Named>,
+    /// Large values that the change sets bring and the index does not know yet.
+    brought: HashMap<Digest, Brought>,
     /// What the change set being woven put over: to take it back.
     replaced_names: Vec<((Oid, Name), Option<Named>)>,
     replaced_objects: Vec<(Oid, Option<Over>)>,
@@ -142,6 +152,7 @@ impl<'a> Overlay<'a> {
             head: engine.head(),
             objects: HashMap::new(),
             names: HashMap::new(),
+            brought: HashMap::new(),
             replaced_names: Vec::new(),
             replaced_objects: Vec::new(),
         }
@@ -166,6 +177,21 @@ impl<'a> Overlay<'a> {
                 .engine
                 .child(self.line, parent, name.as_str(), self.head)
                 .map_err(read_error(format!("child `{name}` of {parent}"))),
+        }
+    }
+
+    fn take_in(&mut self, stage: &Stage) {
+        let waiting =
+            stage.waiting().iter().map(|(digest, bytes)| (*digest, Brought::Waiting(bytes.clone())));
+        let in_log = stage.in_log().iter().map(|(digest, location)| (*digest, Brought::InLog(*location)));
+        self.brought.extend(in_log.chain(waiting));
+    }
+
+    fn large(&self, large: &Large) -> Result<Value, StoreError> {
+        match self.brought.get(&large.digest) {
+            Some(Brought::Waiting(bytes)) => Ok(decode_value(bytes)?),
+            Some(Brought::InLog(location)) => Ok(decode_value(&self.engine.log.read(*location)?)?),
+            None => self.engine.large(large),
         }
     }
 
@@ -203,11 +229,12 @@ impl<'a> Overlay<'a> {
     }
 
     /// Weaves a change set in. Nothing to do gives none.
-    pub(crate) fn weave(&mut self, changes: &ChangeSet, of: &Origin<'_>) -> Result<Weaving, StoreError> {
+    pub(crate) fn weave(&mut self, changes: &ChangeSet, mut of: Origin<'_>) -> Result<Weaving, StoreError> {
         self.whole_or_not(|overlay| {
+            overlay.take_in(of.stage);
             let mut conflicts = overlay.changed_meanwhile(changes)?;
-            let edits = overlay.merge(changes.base, &changes.objects, of.tid, &mut conflicts)?;
-            if conflicts.is_empty() { overlay.tie(edits, &[], of) } else { Ok(Err(conflicts)) }
+            let edits = overlay.merge(changes.base, &changes.objects, &mut conflicts, &mut of)?;
+            if conflicts.is_empty() { overlay.tie(edits, &[], &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -216,12 +243,12 @@ impl<'a> Overlay<'a> {
         &mut self,
         back: &[GoBack],
         merged: &[ObjectChange],
-        of: &Origin<'_>,
+        mut of: Origin<'_>,
     ) -> Result<Weaving, StoreError> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
-            let edits = overlay.merge(overlay.head, merged, of.tid, &mut conflicts)?;
-            if conflicts.is_empty() { overlay.tie(edits, back, of) } else { Ok(Err(conflicts)) }
+            let edits = overlay.merge(overlay.head, merged, &mut conflicts, &mut of)?;
+            if conflicts.is_empty() { overlay.tie(edits, back, &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -241,12 +268,12 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         changes: &[ObjectChange],
-        tid: Tid,
         conflicts: &mut Vec<Conflict>,
+        of: &mut Origin<'_>,
     ) -> Result<Vec<Edit>, ReadError> {
         let mut edits = Vec::with_capacity(changes.len());
         for change in changes {
-            match self.merge_object(base, change, tid)? {
+            match self.merge_object(base, change, of)? {
                 Ok(edit) => edits.extend(edit),
                 Err(found) => conflicts.extend(found),
             }
@@ -279,9 +306,11 @@ impl<'a> Overlay<'a> {
         let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten());
         let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after));
         let container = self.common_container(of_edits.chain(of_back).map(|place| place.parent))?;
+        // What merging put aside, too: later change sets of the batch may meet it.
+        self.take_in(of.stage);
         let taken = Taken::by(&moves);
         let mut frames = FramesBuilder::new(self.line, of.tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in of.items {
+        for (digest, bytes) in of.stage.waiting() {
             frames.item(digest, bytes);
         }
         for go in back {
@@ -321,9 +350,9 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         change: &ObjectChange,
-        tid: Tid,
+        of: &mut Origin<'_>,
     ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
-        let oid = change.oid;
+        let (oid, tid) = (change.oid, of.tid);
         let (replaces, head) = self.newest(oid)?;
         let moved = replaces.is_some_and(|revision| revision > base);
         let merged;
@@ -332,13 +361,22 @@ impl<'a> Overlay<'a> {
             let was_there = before.as_ref().is_some_and(|object| object.place().is_some());
             let is_there = oid == Oid::ROOT || head.as_ref().is_some_and(|object| object.place().is_some());
             let deletes = change.cells.iter().any(|(key, to)| *key == CellKey::Place && to.is_none());
-            if was_there && !is_there && !deletes {
+            // Its making was taken back meanwhile; there is nothing to write to, nor to delete.
+            let is_gone = before.is_some() && head.is_none();
+            if is_gone && deletes {
+                return Ok(Ok(None));
+            }
+            if is_gone || (was_there && !is_there && !deletes) {
                 return Ok(Err(vec![Conflict { oid, reason: ConflictReason::Deleted, since: replaces }]));
             }
             let policy = |key: &CellKey| self.policy(head.as_deref(), key);
-            let fetch = |large: &_| self.engine.large(large).map_err(read_error("a large value"));
+            let fetch = |large: &_| self.large(large).map_err(read_error("a large value"));
             match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
-                Ok(cells) => {
+                Ok(mut cells) => {
+                    for (_, content) in &mut cells {
+                        let aside = of.stage.set_content_aside(content);
+                        aside.map_err(|error| ReadError::new(format!("what was merged in {oid}"), error))?;
+                    }
                     merged = cells;
                     &merged
                 }
