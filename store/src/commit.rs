@@ -262,8 +262,8 @@ fn commit_batch<'a>(
         {
             assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let origin = Origin { note: &request.note, tid, now_micros: now };
-            let outcome = match overlay.weave(&request.changes, &mut request.stage, &origin) {
+            let origin = Origin { stage: &mut request.stage, note: &request.note, tid, now_micros: now };
+            let outcome = match overlay.weave(&request.changes, origin) {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;

@@ -51,8 +51,8 @@ fn of_two_commits_made_durable_together_the_later_counts() {
         changes.base = Tid::from_micros(database.head().as_micros() + woven.len() as u64);
         let tid = Tid::from_micros(changes.base.as_micros() + 1);
         let note = Note::edit("Set");
-        let origin = Origin { note: &note, tid, now_micros: 0 };
-        let commit = overlay.weave(&changes, &mut stage, &origin).unwrap().unwrap();
+        let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: 0 };
+        let commit = overlay.weave(&changes, origin).unwrap().unwrap();
         woven.extend(commit);
         stages.push(stage);
     }

@@ -200,8 +200,9 @@ impl Database {
         if plan.blockers.is_empty() {
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
             let note = Note::edit("");
-            let origin = Origin { note: &note, tid: Tid::MAX, now_micros: 0 };
-            let woven = overlay.weave_back(&plan.back, &plan.merged, &[], &origin)?;
+            let mut stage = Stage::new(Arc::clone(engine));
+            let origin = Origin { stage: &mut stage, note: &note, tid: Tid::MAX, now_micros: 0 };
+            let woven = overlay.weave_back(&plan.back, &plan.merged, origin)?;
             if let Err(conflicts) = woven {
                 plan.block(engine, &snapshot, conflicts)?;
             }
@@ -228,8 +229,8 @@ impl Database {
             }
             let (tid, now) = next_tid(engine, engine.log.last_tid());
             let mut overlay = Overlay::new(engine, LineId::TRUNK);
-            let origin = Origin { note: &note, tid, now_micros: now };
-            match overlay.weave_back(&plan.back, &plan.merged, stage.waiting(), &origin)? {
+            let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: now };
+            match overlay.weave_back(&plan.back, &plan.merged, origin)? {
                 Ok(None) => return Ok(None),
                 Ok(Some(woven)) => {
                     let shown = append_and_show(engine, vec![woven], &mut [stage]);
@@ -325,12 +326,14 @@ impl Planner<'_> {
     /// Whether the newest records of the object are the undone commits' own, and they or nobody took its place away.
     fn are_newest(&self, oid: Oid, touches: &[Touch]) -> Result<bool, UndoError> {
         let Some(first) = touches.first() else { return Ok(false) };
-        let head = bough_core::Snapshot::tid(self.snapshot);
         let unbroken = touches.windows(2).all(|pair| pair[0].facts.replaces() == Some(pair[1].tid));
+        // What the newest commit of all wrote need not be looked up.
+        let head = bough_core::Snapshot::tid(self.snapshot);
         if !unbroken || !(first.tid == head || self.is_newest(oid, first.tid)?) {
             return Ok(false);
         }
-        Ok(touches.iter().any(|touch| touch.facts.place.is_some()) || self.stands(oid)?)
+        let moves = touches.iter().any(|touch| touch.facts.place.is_some());
+        Ok(moves || self.stands(oid)?)
     }
 
     fn changes(&self, back: &GoBack) -> Result<bool, UndoError> {
@@ -348,8 +351,8 @@ impl Planner<'_> {
         if !self.are_newest(oid, touches)? {
             return Ok(None);
         }
-        let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
         let line = self.snapshot.line();
+        let (Some(first), Some(last)) = (touches.first(), touches.last()) else { return Ok(None) };
         let depth = match first.facts.change {
             ChangeDisk::BackTo { depth, .. } => depth + 1,
             _ => 1,

@@ -72,6 +72,8 @@ pub(crate) struct GoBack {
 
 /// Where a commit comes from.
 pub(crate) struct Origin<'a> {
+    /// What it brings, and where merging puts aside what is large.
+    pub(crate) stage: &'a mut Stage,
     /// What it says of itself.
     pub(crate) note: &'a Note,
     /// The tid that it gets.
@@ -226,25 +228,13 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Weaves a change set in. Nothing to do gives none. `stage` holds the large values that it brings, and gets those
-    /// that merging makes.
-    pub(crate) fn weave(
-        &mut self,
-        changes: &ChangeSet,
-        stage: &mut Stage,
-        of: &Origin<'_>,
-    ) -> Result<Weaving, StoreError> {
-        self.take_in(stage);
+    /// Weaves a change set in. Nothing to do gives none.
+    pub(crate) fn weave(&mut self, changes: &ChangeSet, mut of: Origin<'_>) -> Result<Weaving, StoreError> {
         self.whole_or_not(|overlay| {
+            overlay.take_in(of.stage);
             let mut conflicts = overlay.changed_meanwhile(changes)?;
-            let mut edits = overlay.merge(changes.base, &changes.objects, of.tid, &mut conflicts)?;
-            if !conflicts.is_empty() {
-                return Ok(Err(conflicts));
-            }
-            edits.iter_mut().try_for_each(|edit| edit.set_merged_aside(stage))?;
-            // Later change sets of the batch may meet that, too.
-            overlay.take_in(stage);
-            overlay.tie(edits, &[], stage.waiting(), of)
+            let edits = overlay.merge(changes.base, &changes.objects, &mut conflicts, &mut of)?;
+            if conflicts.is_empty() { overlay.tie(edits, &[], &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -253,13 +243,12 @@ impl<'a> Overlay<'a> {
         &mut self,
         back: &[GoBack],
         merged: &[ObjectChange],
-        items: &[(Digest, Bytes)],
-        of: &Origin<'_>,
+        mut of: Origin<'_>,
     ) -> Result<Weaving, StoreError> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
-            let edits = overlay.merge(overlay.head, merged, of.tid, &mut conflicts)?;
-            if conflicts.is_empty() { overlay.tie(edits, back, items, of) } else { Ok(Err(conflicts)) }
+            let edits = overlay.merge(overlay.head, merged, &mut conflicts, &mut of)?;
+            if conflicts.is_empty() { overlay.tie(edits, back, &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -279,12 +268,12 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         changes: &[ObjectChange],
-        tid: Tid,
         conflicts: &mut Vec<Conflict>,
+        of: &mut Origin<'_>,
     ) -> Result<Vec<Edit>, ReadError> {
         let mut edits = Vec::with_capacity(changes.len());
         for change in changes {
-            match self.merge_object(base, change, tid)? {
+            match self.merge_object(base, change, of)? {
                 Ok(edit) => edits.extend(edit),
                 Err(found) => conflicts.extend(found),
             }
@@ -293,13 +282,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// Puts everything into the overlay, checks the tree, and makes the frames.
-    fn tie(
-        &mut self,
-        edits: Vec<Edit>,
-        back: &[GoBack],
-        items: &[(Digest, Bytes)],
-        of: &Origin<'_>,
-    ) -> Result<Weaving, ReadError> {
+    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &Origin<'_>) -> Result<Weaving, ReadError> {
         if edits.is_empty() && back.is_empty() {
             return Ok(Ok(None));
         }
@@ -323,9 +306,11 @@ impl<'a> Overlay<'a> {
         let of_edits = edits.iter().flat_map(|edit| edit.places().into_iter().flatten());
         let of_back = back.iter().flat_map(|go| go.place_before.iter().chain(&go.place_after));
         let container = self.common_container(of_edits.chain(of_back).map(|place| place.parent))?;
+        // What merging put aside, too: later change sets of the batch may meet it.
+        self.take_in(of.stage);
         let taken = Taken::by(&moves);
         let mut frames = FramesBuilder::new(self.line, of.tid, self.engine.log.frame_bytes_max());
-        for (digest, bytes) in items {
+        for (digest, bytes) in of.stage.waiting() {
             frames.item(digest, bytes);
         }
         for go in back {
@@ -365,9 +350,9 @@ impl<'a> Overlay<'a> {
         &self,
         base: Tid,
         change: &ObjectChange,
-        tid: Tid,
+        of: &mut Origin<'_>,
     ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
-        let oid = change.oid;
+        let (oid, tid) = (change.oid, of.tid);
         let (replaces, head) = self.newest(oid)?;
         let moved = replaces.is_some_and(|revision| revision > base);
         let merged;
@@ -387,7 +372,11 @@ impl<'a> Overlay<'a> {
             let policy = |key: &CellKey| self.policy(head.as_deref(), key);
             let fetch = |large: &_| self.large(large).map_err(read_error("a large value"));
             match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
-                Ok(cells) => {
+                Ok(mut cells) => {
+                    for (_, content) in &mut cells {
+                        let aside = of.stage.set_content_aside(content);
+                        aside.map_err(|error| ReadError::new(format!("what was merged in {oid}"), error))?;
+                    }
                     merged = cells;
                     &merged
                 }
@@ -419,7 +408,7 @@ impl<'a> Overlay<'a> {
         if after.cells().len() > CELLS_MAX {
             return Ok(Err(vec![Conflict { oid, reason: ConflictReason::TooManyCells, since: None }]));
         }
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), is_merged: moved })))
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after) })))
     }
 
     /// The newest record of an object, also one that says "gone", and what it holds. One look-up for a new object.
@@ -531,8 +520,6 @@ struct Edit {
     replaces: Option<Tid>,
     before: Option<Arc<Object>>,
     after: Arc<Object>,
-    /// Whether its cells were merged, so that large values among them are not put aside yet.
-    is_merged: bool,
 }
 
 /// How the place of an object changes.
@@ -543,21 +530,6 @@ struct Move<'a> {
 }
 
 impl Edit {
-    fn set_merged_aside(&mut self, stage: &mut Stage) -> Result<(), ReadError> {
-        if !self.is_merged {
-            return Ok(());
-        }
-        let mut aside = Vec::new();
-        for (key, cell) in self.after.cells().iter().filter(|(_, cell)| cell.tid == self.after.revision()) {
-            let mut content = Some(cell.content.clone());
-            let set = stage.set_content_aside(&mut content);
-            set.map_err(|error| ReadError::new(format!("what was merged in {}", self.after.oid()), error))?;
-            aside.push((key.clone(), content));
-        }
-        self.after = Arc::new(self.after.with(&aside, self.after.revision()));
-        Ok(())
-    }
-
     fn places(&self) -> [Option<&Place>; 2] {
         [self.before.as_ref().and_then(|object| object.place()), self.after.place()]
     }

@@ -535,6 +535,7 @@ impl Mover {
                 .map(|(key, value)| Entry { key: key.clone(), value: value.clone() })
                 .collect();
             let covered = frozen.covered.as_deref().filter(|_| rest.peek().is_none());
+            let begin = Instant::now();
             self.shared.base.apply(&batch, covered)?;
             self.moved_at.get_or_insert_with(Instant::now);
             self.shared.moved_entries.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -544,6 +545,7 @@ impl Mover {
             if self.shared.control.lock().stop {
                 return Err(Ended::Stopped);
             }
+            self.leave_room(begin.elapsed());
         }
         drop(rest);
         // All of it is in the base now, so readers find it there.
@@ -551,6 +553,17 @@ impl Mover {
         let _control = self.shared.control.lock();
         self.shared.progress.notify_all();
         Ok(())
+    }
+
+    /// Leaves the base to its readers for as long as a batch kept them out of it, unless somebody waits for the end or
+    /// the tail fills up.
+    fn leave_room(&self, took: Duration) {
+        let is_crowded = self.shared.layers.read().bytes() > self.shared.options.bytes_max / 2;
+        let mut control = self.shared.control.lock();
+        let is_awaited = control.stop || control.room_wanted || control.settles_asked > control.settles_done;
+        if !is_crowded && !is_awaited {
+            self.shared.wake.wait_for(&mut control, took);
+        }
     }
 
     fn confirm(&mut self) -> Result<(), Ended> {
