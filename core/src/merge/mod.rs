@@ -4,7 +4,8 @@
 //! (base = after, left = now, right = before), a merge of a version and an update of one.
 //!
 //! # Laws
-//! - What only one side changed is taken as is; what both changed alike is taken once.
+//! - What only one side changed is taken as is; what both changed alike is taken once,
+//!   but for counters, which add up.
 //! - Everything else is a matter of the value's kind ([`value`]); what that cannot settle is a conflict, a value.
 //!
 //! Not here: who made the sides and when (the store knows), what to do about a conflict (people decide).
