@@ -366,26 +366,15 @@ fn former_names_lead_to_where_the_object_is_now() {
     assert_eq!(snapshot.former_child(Oid::ROOT, "never").unwrap(), None);
 }
 
+/// Two who each add one, looking at the same number, have added two.
 #[test]
 fn everybody_who_counts_is_counted() {
-    let database = seeded("/page");
-    let oid = database.oid_at("/page");
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..50 {
-                    let mut draft = database.begin();
-                    let object = bough_core::Snapshot::object(&*draft, oid).unwrap().unwrap();
-                    let count = match object.value("visits") {
-                        Some(Value::Counter(count)) => *count,
-                        _ => 0,
-                    };
-                    draft.set(oid, &name("visits"), Some(Value::Counter(count + 1))).unwrap();
-                    database.commit(draft, Note::edit("Counted")).unwrap();
-                }
-            });
-        }
-    });
-    let object = database.snapshot().object(oid).unwrap().unwrap();
-    assert_eq!(object.value("visits"), Some(&Value::Counter(400)));
+    let count = |draft: &mut crate::Draft| {
+        let page = draft.at(&path("/page")).unwrap();
+        draft.set(page, &name("visits"), Some(Value::Counter(1))).unwrap();
+    };
+    let (database, result) = race("/page", count, count);
+    result.unwrap();
+    let page = database.snapshot().object(database.oid_at("/page")).unwrap().unwrap();
+    assert_eq!(page.value("visits"), Some(&Value::Counter(2)));
 }
