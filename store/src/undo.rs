@@ -468,6 +468,10 @@ impl Planner<'_> {
             return Ok(None);
         }
         let now = working.content(key);
+        if now == before {
+            // Taken back already: also a counter is not counted down twice.
+            return Ok(None);
+        }
         let fetch = |large: &_| self.engine.large(large).map_err(read_error("a large value"));
         let policy = self.policy(working, key);
         match merge_contents(policy, after, now, before, &fetch)? {

@@ -397,3 +397,14 @@ fn json_of(content: &Content) -> Json {
         other => panic!("unknown content {other:?}"),
     }
 }
+
+#[test]
+fn a_counter_is_counted_down_once_however_often_its_commit_is_undone() {
+    let database = seeded("/page");
+    database.set("/page", "count", Value::Counter(5));
+    let plus = database.set("/page", "count", Value::Counter(7));
+    undone(&database, &[plus]);
+    assert_eq!(undo(&database, &[plus]).unwrap(), None);
+    let object = database.object_at(database.oid_at("/page"), database.head()).unwrap().unwrap();
+    assert_eq!(object.value("count"), Some(&Value::Counter(5)));
+}

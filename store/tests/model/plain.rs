@@ -254,7 +254,10 @@ pub(crate) fn undo(history: &[Commit], of: &BTreeSet<usize>, tid: Tid) -> Result
             }
             for (key, back) in changes {
                 let now = working.content(oid, &key);
-                let merged = merge(undone.content(oid, &key), now, back.as_ref());
+                let merged = match now == back.as_ref() {
+                    true => Some(back.clone()),
+                    false => merge(undone.content(oid, &key), now, back.as_ref()),
+                };
                 let back = merged.ok_or_else(|| format!("{key} of {oid} was changed again"))?;
                 hidden |= was_hidden && working.content(oid, &key) != back.as_ref();
                 working.put(oid, key, back, tid);
@@ -295,6 +298,17 @@ fn are_newest(history: &[Commit], of: &BTreeSet<usize>, oid: Oid) -> bool {
 /// What two sides made of a cell, merged; none where they exclude each other.
 #[expect(clippy::option_option, reason = "an absent cell is a content like any other")]
 fn merge(base: Option<&Content>, left: Option<&Content>, right: Option<&Content>) -> Option<Option<Content>> {
+    let number = |content: Option<&Content>| match content {
+        Some(Content::Value(Value::Counter(number))) => Some(*number),
+        _ => None,
+    };
+    if let (Some(l), Some(r)) = (number(left), number(right))
+        && (base.is_none() || number(base).is_some())
+        && left != base
+        && right != base
+    {
+        return Some(Some(Content::Value(Value::Counter(l + r - number(base).unwrap_or(0)))));
+    }
     if left == right || right == base {
         return Some(left.cloned());
     }
@@ -324,10 +338,6 @@ fn either<T: PartialEq + Clone>(base: &T, left: &T, right: &T) -> Option<T> {
 
 fn merge_values(base: Option<&Value>, left: &Value, right: &Value) -> Option<Value> {
     match (base, left, right) {
-        (Some(Value::Counter(base)), Value::Counter(left), Value::Counter(right)) => {
-            Some(Value::Counter(left + right - base))
-        }
-        (None, Value::Counter(left), Value::Counter(right)) => Some(Value::Counter(left + right)),
         (base, Value::Set(left), Value::Set(right)) => {
             let base = if let Some(Value::Set(base)) = base { base.clone() } else { BTreeSet::new() };
             let in_one = |element: &&Value| left.contains(*element) != right.contains(*element);
