@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::asker::{Asker, Contents};
 use super::cat::CONTENT;
 use super::failure::Failure;
-use super::request::{Feed, SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::{Feed, SiteCommand};
 use super::source::feed_one;
 use super::value::{Assignment, parse_assignment};
 
@@ -47,10 +46,6 @@ impl SiteCommand for Add {
         let sentence = format!("Added {} {}", self.type_name, self.path);
         let tid = site.database().commit(draft, asker.note(&sentence))?;
         asker.wrote(tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

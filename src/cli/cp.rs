@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::asker::Asker;
 use super::failure::Failure;
 use super::mv::destination;
-use super::request::{SiteCommand, print_wrote};
-use super::screen::{Screen, counted};
+use super::request::SiteCommand;
+use super::screen::counted;
 
 /// Copy an object and everything in it
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -25,10 +25,6 @@ impl SiteCommand for Cp {
         let written = site.write_noted(asker.note(&sentence), |tx| tx.copy(&self.from, &to))?;
         let objects = counted(written.value, "object", "objects");
         asker.wrote(written.tid, format!("{sentence}: {objects}"))
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

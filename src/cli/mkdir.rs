@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::Failure;
-use super::request::{SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::SiteCommand;
 
 /// Make a folder
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -37,10 +36,6 @@ impl SiteCommand for Mkdir {
             Ok(())
         })?;
         asker.wrote(written.tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

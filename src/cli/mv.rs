@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::Failure;
-use super::request::{SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::SiteCommand;
 
 /// Move or rename an object; its former URL leads to the new one
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -29,10 +28,6 @@ impl SiteCommand for Mv {
         };
         let written = site.write_noted(asker.note(&sentence), |tx| tx.move_to(&self.from, &to))?;
         asker.wrote(written.tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::add::put_content;
 use super::asker::{Asker, Contents};
 use super::failure::Failure;
-use super::request::{Feed, SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::{Feed, SiteCommand};
 use super::source::feed_one;
 
 /// Put a file's content at a path: into the object that is there, else into a new file
@@ -49,10 +48,6 @@ impl SiteCommand for Put {
         let sentence = format!("{verb} {}", self.path);
         let tid = site.database().commit(draft, asker.note(&sentence))?;
         asker.wrote(tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

@@ -24,8 +24,10 @@ pub(crate) trait SiteCommand: Sync {
     /// Does the work, where the site is open. Opens no file but the site's.
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure>;
 
-    /// Shows one row of the answer to a person.
-    fn print(&self, row: Json, screen: &mut Screen) -> Result<(), Failure>;
+    /// Shows one row of the answer to a person: what was done and how to undo it, unless the command answers otherwise.
+    fn print(&self, row: Json, screen: &mut Screen) -> Result<(), Failure> {
+        print_wrote(row, "undo", screen)
+    }
 
     /// Whether it changes the site; such a command makes the data folder where there is none.
     fn writes(&self) -> bool {

@@ -9,8 +9,7 @@ use super::asker::Asker;
 use super::failure::{Failure, quoted};
 use super::find::walk;
 use super::moment::{When, parse};
-use super::request::{SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::SiteCommand;
 
 /// Bring back an object with everything that was in it, as it was; what was added in it since stays
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -46,10 +45,6 @@ impl SiteCommand for Restore {
             failure.advise(format!("bough restore {} --at {at} --to ANOTHER-PLACE", quoted(&self.path)))
         })?;
         asker.wrote(written.tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

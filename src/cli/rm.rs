@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::Failure;
-use super::request::{SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::SiteCommand;
 
 /// Delete objects with everything in them, in one commit; `bough undo` brings them back
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -23,10 +22,6 @@ impl SiteCommand for Rm {
             self.paths.iter().try_for_each(|path| tx.delete(path))
         })?;
         asker.wrote(written.tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {

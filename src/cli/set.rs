@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::Failure;
-use super::request::{SiteCommand, print_wrote};
-use super::screen::Screen;
+use super::request::SiteCommand;
 use super::value::{Assignment, parse_assignment};
 
 const KINDS_HELP: &str = "\
@@ -50,10 +49,6 @@ impl SiteCommand for Set {
             self.unset.iter().try_for_each(|name| tx.unset(&self.path, name))
         })?;
         asker.wrote(written.tid, sentence)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        print_wrote(row, "undo", screen)
     }
 
     fn writes(&self) -> bool {
