@@ -238,6 +238,8 @@ struct Rewritten {
     body: Vec<u8>,
     /// How many contents it leaves out.
     contents: u64,
+    /// Whether it leaves out records, which may name contents that go.
+    drops_records: bool,
 }
 
 impl<'a> Pack<'a> {
@@ -317,7 +319,8 @@ impl<'a> Pack<'a> {
             .map(|segment| (segment.id, segment.bytes))
             .collect();
         let total = closed.len() as u64;
-        for (done, (segment, bytes)) in closed.into_iter().enumerate() {
+        // The newest first: a record comes after the contents that it names, and must go before them.
+        for (done, (segment, bytes)) in closed.into_iter().rev().enumerate() {
             progress(done as u64, total);
             self.segment(segment, bytes)?;
         }
@@ -332,7 +335,9 @@ impl<'a> Pack<'a> {
         let after: u64 = frames.iter().map(|frame| frame.header.frame_bytes()).sum();
         let before = bytes.saturating_sub(SEGMENT_OVERHEAD_BYTES);
         let freed = before.saturating_sub(after);
-        if freed == 0 || freed < before / WORTH_SHARE {
+        // A record that stays although nothing needs it would name contents that go.
+        let drops_records = frames.iter().any(|frame| frame.drops_records);
+        if !drops_records && (freed == 0 || freed < before / WORTH_SHARE) {
             return Ok(());
         }
         self.report.segments_rewritten += 1;
@@ -382,7 +387,7 @@ impl<'a> Pack<'a> {
         let missing = || StoreError::Missing { what: format!("a chunk of the frame of {}", header.tid) };
         let (line, tid) = (LineId(header.line), header.tid);
         let mut builder = BodyBuilder::default();
-        let mut contents = 0;
+        let (mut contents, mut drops_records) = (0, false);
         for item in &head.disk.items {
             let digest = Digest(item.digest);
             let here = Head::chunk_after(head_at, item.chunk);
@@ -399,8 +404,12 @@ impl<'a> Pack<'a> {
                         let record = record.map(|chunk| payload(chunk).ok_or_else(missing)).transpose()?;
                         builder.push_object(facts.clone(), record);
                     }
-                    Fate::Stripped => builder.push_packed(EntryDisk::Stripped { facts: facts.clone() }),
+                    Fate::Stripped => {
+                        drops_records = true;
+                        builder.push_packed(EntryDisk::Stripped { facts: facts.clone() });
+                    }
                     Fate::Packed => {
+                        drops_records = true;
                         builder.push_packed(EntryDisk::Packed { oid: facts.oid, digest: facts.digest() });
                     }
                 },
@@ -420,7 +429,7 @@ impl<'a> Pack<'a> {
             return Err(StoreError::Missing { what }.into());
         }
         let header = FrameHeader { body_bytes: body.len() as u32, ..*header };
-        Ok(Rewritten { header, body, contents })
+        Ok(Rewritten { header, body, contents, drops_records })
     }
 
     fn is_needed(&self, digest: &Digest) -> bool {
