@@ -253,3 +253,25 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
     assert!(matches!(error, crate::BackupError::DataFolder(_)), "{error}");
     assert!(database.exists(path("/b/q").to_string().as_str()));
 }
+
+/// The contents of what was deleted lay in segments of their own, and its few records among many that stay: the contents
+/// went, the records did not, and `check` found records that named what was not there.
+#[test]
+fn a_record_goes_before_the_contents_that_it_names() {
+    let database = seeded("/kept\n/gone\n");
+    let mut draft = database.begin();
+    let (kept, gone) = (draft.at(&path("/kept")).unwrap(), draft.at(&path("/gone")).unwrap());
+    for number in 0..400 {
+        let note = [(name("note"), "n".repeat(3_000).into())];
+        draft.add(kept, &name(&format!("p{number}")), &name("page"), note).unwrap();
+    }
+    for number in 0..7u8 {
+        let data = draft.bytes(&vec![number; 600_000]).unwrap();
+        draft.add(gone, &name(&format!("p{number}")), &name("page"), [(name("data"), data)]).unwrap();
+    }
+    database.commit(draft, Note::edit("Filled")).unwrap();
+    database.delete("/gone");
+    let packed = pack(&database, Tid::MAX);
+    assert_eq!((packed.objects_dropped, packed.contents_dropped), (8, 7));
+    assert_sound(&database, "after the pack");
+}
