@@ -32,7 +32,7 @@ use crate::log::{
 };
 use crate::side;
 
-/// A segment is rewritten when that frees at least this share of it: a sixteenth.
+/// A segment from which no record goes is rewritten when that frees at least this share of it: a sixteenth.
 const WORTH_SHARE: u64 = 16;
 
 /// What a pack did, or would do.
