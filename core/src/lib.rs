@@ -8,6 +8,7 @@ pub mod object;
 pub mod object_type;
 pub mod oid;
 pub mod order;
+mod overlay;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

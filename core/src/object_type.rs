@@ -13,7 +13,7 @@ use crate::merge::MergePolicy;
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
-use crate::{Name, Oid};
+use crate::{CellKey, Name, Oid};
 
 /// One attribute of a type.
 #[derive(Clone, Debug)]
@@ -296,6 +296,13 @@ impl TypeRegistry {
     /// The schema of the type of that name.
     pub fn schema(&self, name: &str) -> Option<&TypeSchema> {
         self.get(name).map(|found| found.schema())
+    }
+
+    /// How two changes of a cell merge on an object of this type.
+    pub fn merge_policy(&self, of: Option<&Name>, key: &CellKey) -> MergePolicy {
+        let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
+        let spec = of.and_then(|of| self.schema(of.as_str())?.attribute(name.as_str()));
+        spec.map_or(MergePolicy::ByKind, |spec| spec.merge)
     }
 
     /// The names of all types, sorted.

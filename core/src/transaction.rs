@@ -9,15 +9,15 @@
 //!   or to an object that is deleted.
 //! - A refused call changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::IdSource;
 use crate::name::NameError;
 use crate::object::{CellChange, Large, differing_cells};
 use crate::object_type::TypeRegistry;
-use crate::snapshot::{self, Chain, Child, ChildOrder, ChildrenPage, ReadError, Snapshot};
+use crate::overlay::{self, OwnChildren};
+use crate::snapshot::{self, Chain, Child, ChildrenPage, ReadError, Snapshot};
 use crate::value::{Value, ValueError};
 use crate::{CellKey, Content, Name, Object, ObjectPath, Oid, OrderKey, Place, Tid};
 
@@ -128,18 +128,11 @@ fn changes_between(before: Option<&Object>, now: &Object) -> Vec<CellChange> {
     differing.into_iter().map(|(key, _, now)| (key.clone(), now.cloned())).collect()
 }
 
-/// What this transaction did to the children of one container. `None` hides a child of the snapshot.
-#[derive(Default)]
-struct OwnChildren {
-    by_name: BTreeMap<Name, Option<Child>>,
-    by_order: BTreeMap<(OrderKey, Name), Option<Child>>,
-}
-
 /// What a call replaced, so that a savepoint can bring it back.
 enum Step {
     Object(Oid, Option<Arc<Object>>),
-    Name(Oid, Name, Option<Option<Child>>),
-    Order(Oid, (OrderKey, Name), Option<Option<Child>>),
+    Name(Oid, Name, overlay::Entry),
+    Order(Oid, (OrderKey, Name), overlay::Entry),
     Unchanged,
 }
 
@@ -401,10 +394,10 @@ impl Transaction {
                     }
                 }
                 Step::Name(parent, key, previous) => {
-                    put_back(&mut self.children.entry(parent).or_default().by_name, key, previous);
+                    self.children.entry(parent).or_default().put_back_name(key, previous);
                 }
                 Step::Order(parent, key, previous) => {
-                    put_back(&mut self.children.entry(parent).or_default().by_order, key, previous);
+                    self.children.entry(parent).or_default().put_back_order(key, previous);
                 }
                 Step::Unchanged => {
                     self.unchanged.pop();
@@ -556,50 +549,11 @@ impl Transaction {
         Ok(())
     }
 
-    fn index(&mut self, Place { parent, name, order }: Place, oid: Option<Oid>) {
-        let child = oid.map(|oid| Child { oid, name: name.clone(), order: order.clone() });
-        let own = self.children.entry(parent).or_default();
-        let by_name = own.by_name.insert(name.clone(), child.clone());
-        let by_order = own.by_order.insert((order.clone(), name.clone()), child);
+    fn index(&mut self, place: Place, oid: Option<Oid>) {
+        let (by_name, by_order) = self.children.entry(place.parent).or_default().put(&place, oid);
+        let Place { parent, name, order } = place;
         self.log(Step::Name(parent, name.clone(), by_name));
         self.log(Step::Order(parent, (order, name), by_order));
-    }
-}
-
-impl OwnChildren {
-    /// Whether the transaction decides about this child of the snapshot.
-    fn covers(&self, by: ChildOrder, child: &Child) -> bool {
-        match by {
-            ChildOrder::Place => self.by_order.contains_key(&(child.order.clone(), child.name.clone())),
-            ChildOrder::Name => self.by_name.contains_key(&child.name),
-        }
-    }
-
-    /// The transaction's own children after one standing, up to and including a child.
-    fn between(&self, by: ChildOrder, after: Option<&(OrderKey, Name)>, until: Option<&Child>) -> Vec<Child> {
-        let own: Box<dyn Iterator<Item = &Option<Child>>> = match by {
-            ChildOrder::Place => {
-                let from = after.map_or(Unbounded, Excluded);
-                Box::new(self.by_order.range((from, Unbounded)).map(|entry| entry.1))
-            }
-            ChildOrder::Name => {
-                let from = after.map_or(Unbounded, |(_, name)| Excluded(name));
-                Box::new(self.by_name.range::<Name, _>((from, Unbounded)).map(|entry| entry.1))
-            }
-        };
-        let is_past = |child: &Child| until.is_some_and(|last| by.compare(child, last).is_gt());
-        own.flatten().take_while(|child| !is_past(child)).cloned().collect()
-    }
-}
-
-fn put_back<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, previous: Option<V>) {
-    match previous {
-        Some(value) => {
-            map.insert(key, value);
-        }
-        None => {
-            map.remove(&key);
-        }
     }
 }
 
@@ -620,39 +574,23 @@ impl Snapshot for Transaction {
     }
 
     fn child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        match self.children.get(&parent).and_then(|own| own.by_name.get(name)) {
-            Some(child) => Ok(child.as_ref().map(|child| child.oid)),
+        match self.children.get(&parent).and_then(|own| own.named(name)) {
+            Some(child) => Ok(child.map(|child| child.oid)),
             None => self.base.child(parent, name),
         }
     }
 
     fn children(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, ReadError> {
-        let Some(own) = self.children.get(&parent) else { return self.base.children(parent, page) };
-        let mut listed: Vec<Child> = Vec::new();
-        let mut below = page.clone();
-        loop {
-            let found = self.base.children(parent, &below)?;
-            let last = found.last().filter(|_| found.len() >= below.limit).cloned();
-            let mut part = own.between(page.by, below.after.as_ref(), last.as_ref());
-            part.extend(found.into_iter().filter(|child| !own.covers(page.by, child)));
-            part.sort_by(|a, b| page.by.compare(a, b));
-            listed.append(&mut part);
-            match last {
-                Some(last) if listed.len() < page.limit => below = page.following(&last),
-                _ => break,
-            }
+        match self.children.get(&parent) {
+            Some(own) => own.over(&*self.base, parent, page),
+            None => self.base.children(parent, page),
         }
-        listed.truncate(page.limit);
-        Ok(listed)
     }
 
-    /// A child of the snapshot that is no longer there stood there last.
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        let own = self.children.get(&parent).and_then(|own| own.by_name.get(name));
-        let before = self.base.child(parent, name)?;
-        match own {
-            Some(now) if before.is_some() && before != now.as_ref().map(|child| child.oid) => Ok(before),
-            _ => self.base.former_child(parent, name),
+        match self.children.get(&parent) {
+            Some(own) => own.former_over(&*self.base, parent, name),
+            None => self.base.former_child(parent, name),
         }
     }
 

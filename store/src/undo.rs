@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bough_core::merge::structure::Violation;
-use bough_core::merge::{Merge, MergePolicy, merge_contents};
+use bough_core::merge::{Merge, merge_contents};
 use bough_core::object::{CellChange, differing_cells};
 use bough_core::snapshot::{Chain, ReadError, chain, chain_path};
 use bough_core::transaction::ObjectChange;
@@ -473,7 +473,7 @@ impl Planner<'_> {
             return Ok(None);
         }
         let fetch = |large: &_| self.engine.large(large).map_err(read_error("a large value"));
-        let policy = self.policy(working, key);
+        let policy = self.engine.types.merge_policy(working.type_name(), key);
         match merge_contents(policy, after, now, before, &fetch)? {
             Merge::Settled(content) if content.as_ref() == now => Ok(None),
             Merge::Settled(content) => Ok(Some(content)),
@@ -490,14 +490,6 @@ impl Planner<'_> {
                 Ok(None)
             }
         }
-    }
-
-    fn policy(&self, object: &Object, key: &CellKey) -> MergePolicy {
-        let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
-        let schema = object.type_name().and_then(|of| self.engine.types.schema(of.as_str()));
-        schema
-            .and_then(|schema| schema.attribute(name.as_str()))
-            .map_or(MergePolicy::ByKind, |spec| spec.merge)
     }
 
     /// The making of an object is undone, and it was changed since: fine if nothing of that is left.

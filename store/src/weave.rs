@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bough_core::merge::structure::{Checker, Places, Standing, Violation};
-use bough_core::merge::{CellConflict, MergePolicy, merge_changes};
+use bough_core::merge::{CellConflict, merge_changes};
 use bough_core::object::{CellChange, CellKey, Large, Object};
 use bough_core::snapshot::ReadError;
 use bough_core::transaction::{CELLS_MAX, ChangeSet, ObjectChange};
@@ -369,7 +369,8 @@ impl<'a> Overlay<'a> {
             if is_gone || (was_there && !is_there && !deletes) {
                 return Ok(Err(vec![Conflict { oid, reason: ConflictReason::Deleted, since: replaces }]));
             }
-            let policy = |key: &CellKey| self.policy(head.as_deref(), key);
+            let type_name = head.as_ref().and_then(|object| object.type_name());
+            let policy = |key: &CellKey| self.engine.types.merge_policy(type_name, key);
             let fetch = |large: &_| self.large(large).map_err(read_error("a large value"));
             match merge_changes(&policy, before.as_deref(), head.as_deref(), &change.cells, &fetch)? {
                 Ok(mut cells) => {
@@ -425,14 +426,6 @@ impl<'a> Overlay<'a> {
             Some(revision) => Ok((Some(revision.tid), self.head_object(oid)?)),
             None => Ok((None, None)),
         }
-    }
-
-    fn policy(&self, object: Option<&Object>, key: &CellKey) -> MergePolicy {
-        let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
-        let schema = object.and_then(Object::type_name).and_then(|of| self.engine.types.schema(of.as_str()));
-        schema
-            .and_then(|schema| schema.attribute(name.as_str()))
-            .map_or(MergePolicy::ByKind, |spec| spec.merge)
     }
 
     fn check_structure(

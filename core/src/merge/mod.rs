@@ -10,6 +10,7 @@
 //!
 //! Not here: who made the sides and when (the store knows), what to do about a conflict (people decide).
 
+pub mod plan;
 pub mod structure;
 pub mod value;
 
@@ -87,6 +88,3 @@ pub fn merge_changes(
     }
     Ok(if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) })
 }
-
-#[cfg(test)]
-mod tests;

@@ -112,11 +112,18 @@ fn by_equality<T: PartialEq + Copy>(base: &T, left: &T, right: &T) -> Option<T> 
     }
 }
 
-/// Container, name and standing each for itself: one side may rename what the other moves.
+/// Container, name and standing each for itself: one side may rename what the other moves. The standing goes with the
+/// container: in another one it means nothing.
 fn merge_places(base: &Place, left: &Place, right: &Place) -> Merge<Place> {
     let parent = by_equality(&base.parent, &left.parent, &right.parent);
     let name = by_equality(&&base.name, &&left.name, &&right.name);
-    let order = by_equality(&&base.order, &&left.order, &&right.order).unwrap_or(&left.order);
+    let order = if left.parent == right.parent {
+        by_equality(&&base.order, &&left.order, &&right.order).unwrap_or(&left.order)
+    } else if parent == Some(left.parent) {
+        &left.order
+    } else {
+        &right.order
+    };
     match (parent, name) {
         (Some(parent), Some(name)) => Settled(Place { parent, name: name.clone(), order: order.clone() }),
         _ => Conflict,

@@ -1,9 +1,10 @@
 //! Random transactions on a transaction and on nested maps, which must agree after every step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tests::{begin, committed, list_by_pages};
 use super::*;
+use crate::snapshot::ChildOrder;
 use crate::testing::{CountingIds, FOLDER, MemoryTree, name};
 
 /// How many steps: enough to meet every pair of calls, or with `BOUGH_TEST_SCALE=full` most triples.

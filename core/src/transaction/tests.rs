@@ -1,6 +1,7 @@
 use super::*;
 use crate::merge::structure::Checker;
 use crate::object_type::{PlainType, TypeSchema};
+use crate::snapshot::ChildOrder;
 use crate::testing::{CountingIds, MemoryTree, name, oid_at, show};
 
 /// A page contains nothing, an album only photos; what has no schema contains all.
