@@ -22,7 +22,7 @@ use bytes::Bytes;
 use quick_cache::sync::Cache as QuickCache;
 use quick_cache::{Equivalent, Weighter};
 
-use crate::keys::LineId;
+use crate::view::Shelf as LineId;
 
 /// How many slots there are: two objects that share one only cost each other a second reading.
 const SLOTS: usize = 1 << 16;

@@ -3,14 +3,14 @@
 //! The log is read from end to end and proves itself; the index must say exactly what the log says; the tree of the
 //! head must be a tree. What is found is said in paths, for people who have to decide what to restore.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bough_core::merge::structure::{Checker, Violation};
-use bough_core::object::{Content, Object};
+use bough_core::object::Content;
 use bough_core::value::{BlobRef, Digest};
-use bough_core::{Oid, Tid};
+use bough_core::{CellKey, Oid, Tid};
 
 use crate::blob::ITEM_BYTES_MAX;
 use crate::commit::index_frame;
@@ -18,7 +18,8 @@ use crate::database::Database;
 use crate::engine::{Engine, StoreError};
 use crate::format::body::{ChangeDisk, EntryDisk, Head, HeadAt};
 use crate::index::{self, Key};
-use crate::keys::{self, LineId};
+use crate::keys;
+use crate::line::{LineId, LineStatus};
 use crate::log::{Damage, FrameKind, FrameView, Log, Visited, chunk_payload};
 use crate::snapshot::Snapshot;
 
@@ -82,7 +83,8 @@ impl Database {
     pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport, StoreError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
-        let snapshot = self.snapshot();
+        // Whatever line this handle is on: all of them are checked.
+        let snapshot = Snapshot::at_head(engine, LineId::TRUNK)?;
         let mut check = Check {
             engine,
             snapshot: &snapshot,
@@ -94,13 +96,14 @@ impl Database {
         check.log(progress)?;
         check.revisions()?;
         check.tree()?;
+        check.versions()?;
         check.blobs()?;
         Ok(check.report)
     }
 }
 
 struct Check<'a> {
-    engine: &'a Engine,
+    engine: &'a Arc<Engine>,
     snapshot: &'a Snapshot,
     report: CheckReport,
     previous: Option<[u8; 32]>,
@@ -276,9 +279,8 @@ impl Check<'_> {
                 if tid > self.report.head {
                     continue;
                 }
-                match engine.decode(line, oid, crate::engine::Revision { tid, at }) {
-                    Ok(Some(object)) => self.contents(&object)?,
-                    Ok(None) => {}
+                match engine.contents_of(line, oid, crate::engine::Revision { tid, at }) {
+                    Ok(contents) => self.contents(oid, tid, &contents)?,
                     Err(error) => {
                         let path = format!("{} as of {tid}", self.path(oid));
                         self.report
@@ -289,23 +291,49 @@ impl Check<'_> {
         }
     }
 
-    fn contents(&mut self, object: &Object) -> Result<(), StoreError> {
+    fn contents(&mut self, oid: Oid, tid: Tid, contents: &[(CellKey, Content)]) -> Result<(), StoreError> {
         let mut blobs = Vec::new();
-        for (key, cell) in object.cells() {
-            match &cell.content {
-                Content::Large(large) => {
-                    blobs.extend(large.blobs.iter().copied());
-                    blobs.push(BlobRef { digest: large.digest, bytes: 0 });
-                }
-                Content::Value(value) => value.blobs(&mut |blob| blobs.push(blob)),
-                _ => {}
-            }
+        for (key, content) in contents {
+            kept_by(content, &mut |blob| blobs.push(blob));
             for blob in blobs.drain(..) {
                 if blob.bytes > ITEM_BYTES_MAX {
-                    self.blobs.entry(blob).or_insert(object.oid());
+                    self.blobs.entry(blob).or_insert(oid);
                 } else if self.engine.item_location(&blob.digest)?.is_none() {
-                    let path = format!("{} as of {}", self.path(object.oid()), object.revision());
+                    let path = format!("{} as of {tid}", self.path(oid));
                     self.report.fault(format!("the content of `{key}` is missing"), vec![path]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks what each version touched: it stands in a tree, and its name leads to it.
+    fn versions(&mut self) -> Result<(), StoreError> {
+        let engine = self.engine;
+        let head = self.report.head;
+        for (line, epoch) in engine.lines.all(head) {
+            if epoch.state.status != LineStatus::Open {
+                continue;
+            }
+            let snapshot = Snapshot::at(engine, line, head)?;
+            let mut checker = Checker::default();
+            for oid in engine.lines.get(line, &engine.index)?.all_touched() {
+                let Some(object) = bough_core::Snapshot::object(&snapshot, oid)? else { continue };
+                let name = &epoch.state.name;
+                match checker.check(&snapshot, oid)? {
+                    Some(Violation::BelowDeleted { .. }) => continue,
+                    None => {}
+                    Some(violation) => {
+                        let path = self.path(oid);
+                        self.report.fault(format!("in version `{name}`: {violation}"), vec![path]);
+                        continue;
+                    }
+                }
+                let Some(place) = object.place() else { continue };
+                if bough_core::Snapshot::child(&snapshot, place.parent, place.name.as_str())? != Some(oid) {
+                    let path = self.path(oid);
+                    let what = format!("in version `{name}` the object is not found in its folder");
+                    self.report.fault(what, vec![path]);
                 }
             }
         }
@@ -425,18 +453,14 @@ fn chain_text(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Everything that an object keeps aside.
-pub(crate) fn kept_aside(object: &Object, into: &mut HashSet<Digest>) {
-    for (_, cell) in object.cells() {
-        match &cell.content {
-            Content::Large(large) => {
-                into.insert(large.digest);
-                into.extend(large.blobs.iter().map(|blob| blob.digest));
-            }
-            Content::Value(value) => value.blobs(&mut |blob| {
-                into.insert(blob.digest);
-            }),
-            _ => {}
+/// Calls `visit` with everything that a content keeps aside.
+pub(crate) fn kept_by(content: &Content, visit: &mut dyn FnMut(BlobRef)) {
+    match content {
+        Content::Large(large) => {
+            large.blobs.iter().copied().for_each(&mut *visit);
+            visit(BlobRef { digest: large.digest, bytes: 0 });
         }
+        Content::Value(value) => value.blobs(visit),
+        _ => {}
     }
 }

@@ -9,6 +9,8 @@
 //! - Nobody is answered before the sync that covers his frames; no reader sees a tid before it.
 //! - After a failed append or sync the head stays where it was, and the log refuses what comes.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,10 +23,12 @@ use crate::engine::{Engine, StoreError};
 use crate::format::FormatError;
 use crate::format::body::{EntryDisk, Head, HeadAt};
 use crate::index::{Entry, IndexError};
-use crate::keys::{self, LineId};
+use crate::keys;
+use crate::line::{LineId, LineStatus};
 use crate::log::{AppendError, Log, LogError};
 use crate::note::Note;
-use crate::weave::{Conflict, Origin, Overlay, Woven};
+use crate::view::Shelf;
+use crate::weave::{Conflict, Origin, Overlay, Weaving, Woven};
 
 /// How many change sets are woven and appended before one sync: bounds how long the first waits for the last.
 const BATCH_MAX: usize = 1_000;
@@ -43,6 +47,14 @@ pub enum CommitError {
         base: Tid,
         /// Everything that stands against it.
         conflicts: Vec<Conflict>,
+    },
+    /// The version is not open. Nothing was written.
+    #[error("cannot write to version `{name}`: it is {}", .status.word())]
+    VersionClosed {
+        /// Its name.
+        name: String,
+        /// How it stands.
+        status: LineStatus,
     },
     /// Nothing was written.
     #[error("cannot commit")]
@@ -253,17 +265,16 @@ fn commit_batch<'a>(
     let mut outcomes = Vec::with_capacity(requests.len());
     let mut rest = requests.into_iter().peekable();
     while rest.peek().is_some() {
-        let mut overlay = Overlay::new(engine, LineId::TRUNK);
+        let mut overlays: HashMap<LineId, Overlay<'_>> = HashMap::new();
         let mut last = engine.log.last_tid();
         let mut bytes = 0;
         let mut woven: Vec<(usize, Woven, Stage)> = Vec::new();
         while bytes < BATCH_BYTES_MAX
             && let Some((pending, mut request)) = rest.next()
         {
-            assert_eq!(request.line, LineId::TRUNK, "BUG: one line so far");
             let (tid, now) = next_tid(engine, last);
-            let origin = Origin { stage: &mut request.stage, note: &request.note, tid, now_micros: now };
-            let outcome = match overlay.weave(&request.changes, origin) {
+            let origin = Origin::new(&mut request.stage, &request.note, (tid, now));
+            let outcome = match weave(engine, &mut overlays, request.line, &request.changes, origin) {
                 Ok(Ok(Some(commit))) => {
                     bytes += commit.frames.iter().map(|(frame, _)| frame.body.len()).sum::<usize>();
                     last = tid;
@@ -272,7 +283,7 @@ fn commit_batch<'a>(
                 }
                 Ok(Ok(None)) => Ok(None),
                 Ok(Err(conflicts)) => Err(CommitError::Conflict { base: request.changes.base, conflicts }),
-                Err(error) => Err(CommitError::Store(Arc::new(error))),
+                Err(error) => Err(error),
             };
             outcomes.push((pending, outcome));
         }
@@ -289,6 +300,33 @@ fn commit_batch<'a>(
         }
     }
     outcomes
+}
+
+fn weave<'a>(
+    engine: &'a Engine,
+    overlays: &mut HashMap<LineId, Overlay<'a>>,
+    line: LineId,
+    changes: &ChangeSet,
+    origin: Origin<'_>,
+) -> Result<Weaving, CommitError> {
+    let store = |error| CommitError::Store(Arc::new(error));
+    check_open(engine, line)?;
+    let overlay = match overlays.entry(line) {
+        Occupied(found) => found.into_mut(),
+        Vacant(place) => place.insert(Overlay::new(engine, line).map_err(store)?),
+    };
+    overlay.weave(changes, origin).map_err(store)
+}
+
+/// Refuses to write to a version that is closed. Only the leader may ask.
+pub(crate) fn check_open(engine: &Engine, line: LineId) -> Result<(), CommitError> {
+    let epoch = engine.lines.known(line).and_then(|found| found.epoch_at(Tid::MAX));
+    match epoch {
+        Some(epoch) if epoch.state.status != LineStatus::Open => {
+            Err(CommitError::VersionClosed { name: epoch.state.name.clone(), status: epoch.state.status })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The next tid and the time that it is made at.
@@ -332,7 +370,7 @@ pub(crate) fn append_and_show(
         for (nth, (frame, head)) in commit.frames.into_iter().enumerate() {
             // The closing frame is number 0, so that it is found without knowing how many there are.
             let part = if nth + 1 == count { 0 } else { nth as u32 + 1 };
-            heads.push((commit.line, commit.tid, part, head));
+            heads.push((LineId(frame.line), commit.tid, part, head));
             frames.push(frame);
         }
     }
@@ -351,12 +389,14 @@ pub(crate) fn append_and_show(
     engine.index.insert(entries).map_err(|error| BatchFailure::Index(Arc::new(error)))?;
     let mut written = written.into_iter().peekable();
     for (line, tid, part, head) in &heads {
-        close_cache(engine, *line, *tid, head);
+        let shelf = touch_line(engine, *line, head);
+        close_cache(engine, shelf, *tid, head);
         // In the order of the commits, so that one closes what another of this batch opened.
         while let Some(object) = written.next_if(|object| *part == 0 && object.revision() == *tid) {
-            let witness = engine.cache.witness_object(*line, object.oid());
-            engine.cache.keep_object(*line, object.oid(), *tid, Some(object), witness);
+            let witness = engine.cache.witness_object(shelf, object.oid());
+            engine.cache.keep_object(shelf, object.oid(), *tid, Some(object), witness);
         }
+        engine.lines.take_in(*tid, &head.disk.lines);
     }
     engine.head.store(newest.as_micros(), Ordering::SeqCst);
     stages.iter_mut().for_each(Stage::is_indexed);
@@ -378,19 +418,33 @@ pub(crate) fn index_frame(
         keys::object_entries(line, tid, entry, at.head, into)?;
     }
     keys::side_entries(tid, at.head, head, into);
+    keys::line_entries(tid, head, into);
     if head.meta.is_some() || !head.disk.entries.is_empty() {
+        // A commit on two lines has who and when in the last frame on each: there it is found as number 0.
+        let part = if head.meta.is_some() { 0 } else { part };
         keys::commit_entries(line, tid, part, at, head, into);
     }
     Ok(())
 }
 
-fn close_cache(engine: &Engine, line: LineId, tid: Tid, head: &Head) {
+/// Tells a version what a frame touched, before anybody can see it. Answers where the cache keeps what is on the line.
+fn touch_line(engine: &Engine, line: LineId, head: &Head) -> Shelf {
+    let Some(found) = engine.lines.known(line) else { return Shelf::TRUNK };
+    let kept = head.disk.entries.iter().filter_map(|entry| match entry {
+        EntryDisk::Kept { facts, .. } => Some(facts),
+        _ => None,
+    });
+    found.touch(kept.flat_map(keys::touches));
+    found.epoch_at(Tid::MAX).map_or(Shelf::TRUNK, |epoch| Shelf::of(line, epoch.number))
+}
+
+fn close_cache(engine: &Engine, shelf: Shelf, tid: Tid, head: &Head) {
     for entry in &head.disk.entries {
         let EntryDisk::Kept { facts, .. } = entry else { continue };
-        engine.cache.close_object(line, facts.oid(), tid);
+        engine.cache.close_object(shelf, facts.oid(), tid);
         let Ok((before, after)) = facts.places() else { continue };
         for place in before.iter().chain(&after) {
-            engine.cache.close_name(line, place.parent, place.name.as_str(), tid);
+            engine.cache.close_name(shelf, place.parent, place.name.as_str(), tid);
         }
     }
 }

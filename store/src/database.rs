@@ -27,7 +27,8 @@ use crate::history::{HistoryError, ObjectDelta};
 use crate::index::{
     Identity, Index, IndexError, MemoryIndex, Opened, SledIndex, SledOptions, TailOptions, TailedIndex,
 };
-use crate::keys::{self, KEYS_FORMAT, LineId};
+use crate::keys::{self, KEYS_FORMAT};
+use crate::line::{LineId, Lines};
 use crate::log::{self, Damage, Log, LogError, LogOptions, Position, SegmentLog};
 use crate::note::{CommitRecord, Kind, Note};
 use crate::replay::{ProgressSink, Replayed, replay};
@@ -175,6 +176,8 @@ pub struct Status {
 #[derive(Clone)]
 pub struct Database {
     pub(crate) inner: Arc<Inner>,
+    /// The line that this handle reads and writes.
+    pub(crate) line: LineId,
 }
 
 pub(crate) struct Inner {
@@ -244,6 +247,7 @@ impl Database {
         if let Err(error) = blobs.clear_staged() {
             tracing::warn!(%error, "half-written blobs could not be removed");
         }
+        let lines = Lines::read(&index)?;
         let engine = Engine {
             disk,
             types: options.types,
@@ -254,6 +258,8 @@ impl Database {
             index,
             blobs,
             cache: Cache::new(options.cache_bytes),
+            lines,
+            nowhere: AtomicU64::new(0),
             open_snapshots: Mutex::default(),
             staging: Mutex::default(),
             pins: Mutex::default(),
@@ -266,7 +272,7 @@ impl Database {
             maintenance: Mutex::default(),
             lock: Mutex::new(None),
         };
-        let database = Self { inner: Arc::new(inner) };
+        let database = Self { inner: Arc::new(inner), line: LineId::TRUNK };
         if let Err(error) = database.finish_rewrite() {
             tracing::warn!(%error, "a pack that was interrupted could not be ended; it is tried again at the next start");
         }
@@ -322,7 +328,7 @@ impl Database {
         };
         let note = Note::edit(sentence).of_kind(Kind::Create);
         let stage = Stage::new(Arc::clone(&self.inner.engine));
-        self.inner.committer.commit(&self.inner.engine, LineId::TRUNK, changes, stage, note).map(|_| ())
+        self.inner.committer.commit(&self.inner.engine, self.line, changes, stage, note).map(|_| ())
     }
 
     /// Puts everything in order and ends the writing. Snapshots that are open go on reading. The folder stays taken
@@ -356,7 +362,25 @@ impl Database {
 
     /// The site as it is.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::at_head(&self.inner.engine, LineId::TRUNK)
+        match Snapshot::at_head(&self.inner.engine, self.line) {
+            Ok(snapshot) => snapshot,
+            // What a version touched is in memory since there is a handle on it, and all below it.
+            Err(error) => unreachable!("BUG: a version that was taken up cannot be viewed: {error}"),
+        }
+    }
+
+    /// A handle on another line: everything that it reads and writes is there.
+    ///
+    /// # Errors
+    /// When there is no such version, or the store cannot be read.
+    pub fn on(&self, line: LineId) -> Result<Self, StoreError> {
+        self.inner.engine.view(line, self.inner.engine.head())?;
+        Ok(Self { inner: Arc::clone(&self.inner), line })
+    }
+
+    /// The line that this handle reads and writes.
+    pub fn line(&self) -> LineId {
+        self.line
     }
 
     /// The site as it was at `tid`, or as the last commit before left it.
@@ -364,9 +388,11 @@ impl Database {
     /// # Errors
     /// When that is in the future or packed away.
     pub fn snapshot_at(&self, tid: Tid) -> Result<Snapshot, HistoryError> {
-        let snapshot = Snapshot::at(&self.inner.engine, LineId::TRUNK, tid);
+        let snapshot = Snapshot::at(&self.inner.engine, self.line, tid)?;
         // Asked only now that pack knows of the snapshot.
-        self.inner.engine.check_shown(tid).map(|()| snapshot)
+        self.inner.engine.check_shown(tid)?;
+        self.inner.engine.check_shown(snapshot.view().ground)?;
+        Ok(snapshot)
     }
 
     /// The last commit at or before a time, in microseconds since 1970.
@@ -374,7 +400,7 @@ impl Database {
     /// # Errors
     /// When the store cannot be read.
     pub fn tid_at(&self, micros: u64) -> Result<Tid, HistoryError> {
-        self.inner.engine.tid_at(LineId::TRUNK, micros)
+        self.inner.engine.tid_at(self.line, micros)
     }
 
     /// Begins a transaction over the head.
@@ -396,7 +422,7 @@ impl Database {
         if changes.objects.is_empty() {
             return Ok(None);
         }
-        let result = self.inner.committer.commit(&self.inner.engine, LineId::TRUNK, changes, stage, note);
+        let result = self.inner.committer.commit(&self.inner.engine, self.line, changes, stage, note);
         drop(base);
         result
     }
@@ -427,7 +453,7 @@ impl Database {
     /// # Errors
     /// When there is no such commit.
     pub fn commit_record(&self, tid: Tid) -> Result<CommitRecord, HistoryError> {
-        self.inner.engine.commit_record(LineId::TRUNK, tid)
+        self.inner.engine.commit_record(self.line, tid)
     }
 
     /// Commits before `before` (all if none), newest first.
@@ -435,7 +461,7 @@ impl Database {
     /// # Errors
     /// When the store cannot be read.
     pub fn commits(&self, before: Option<Tid>, limit: usize) -> Result<Vec<CommitRecord>, HistoryError> {
-        Ok(self.inner.engine.commits(LineId::TRUNK, before, limit)?)
+        Ok(self.inner.engine.commits(self.line, before, limit)?)
     }
 
     /// The commits before `before` that wrote an object, newest first.
@@ -449,8 +475,8 @@ impl Database {
         limit: usize,
     ) -> Result<Vec<CommitRecord>, HistoryError> {
         let engine = &self.inner.engine;
-        let tids = engine.revisions(LineId::TRUNK, oid, before, limit)?;
-        tids.into_iter().map(|tid| engine.commit_record(LineId::TRUNK, tid)).collect()
+        let tids = engine.revisions(self.line, oid, before, limit)?;
+        tids.into_iter().map(|tid| engine.commit_record(self.line, tid)).collect()
     }
 
     /// What a commit did to objects: `limit` of them after the first `skip`.
@@ -458,7 +484,7 @@ impl Database {
     /// # Errors
     /// When there is no such commit or it is packed.
     pub fn changes(&self, tid: Tid, skip: usize, limit: usize) -> Result<Vec<ObjectDelta>, HistoryError> {
-        self.inner.engine.changes(LineId::TRUNK, tid, skip, limit)
+        self.inner.engine.changes(self.line, tid, skip, limit)
     }
 
     /// The object as it was at `tid`, deleted or not.
@@ -467,7 +493,7 @@ impl Database {
     /// When that is in the future or packed away.
     pub fn object_at(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, HistoryError> {
         self.inner.engine.check_shown(tid)?;
-        Ok(self.inner.engine.object(LineId::TRUNK, oid, tid)?)
+        Ok(self.inner.engine.object(self.line, oid, tid)?)
     }
 
     /// The value of an attribute of an object that any snapshot gave.

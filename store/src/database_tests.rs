@@ -40,7 +40,8 @@ fn of_two_commits_made_durable_together_the_later_counts() {
     let database = seeded("/page title=A");
     let engine = &database.inner.engine;
     let page = database.begin().at(&path("/page")).unwrap();
-    let (mut overlay, mut woven, mut stages) = (Overlay::new(engine, LineId::TRUNK), Vec::new(), Vec::new());
+    let (mut overlay, mut woven, mut stages) =
+        (Overlay::new(engine, LineId::TRUNK).unwrap(), Vec::new(), Vec::new());
     for (title, others) in [("B", 0), ("C", 100)] {
         let mut draft = database.begin();
         draft.set(page, &name("title"), Some(title.into())).unwrap();
@@ -51,7 +52,7 @@ fn of_two_commits_made_durable_together_the_later_counts() {
         changes.base = Tid::from_micros(database.head().as_micros() + woven.len() as u64);
         let tid = Tid::from_micros(changes.base.as_micros() + 1);
         let note = Note::edit("Set");
-        let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: 0 };
+        let origin = Origin::new(&mut stage, &note, (tid, 0));
         let commit = overlay.weave(&changes, origin).unwrap().unwrap();
         woven.extend(commit);
         stages.push(stage);

@@ -11,7 +11,7 @@ use bough_core::object::{Cell, Large, Object};
 use bough_core::object_type::TypeRegistry;
 use bough_core::snapshot::ReadError;
 use bough_core::value::{BlobRef, Digest};
-use bough_core::{CellKey, Oid, Tid, Value};
+use bough_core::{CellKey, Content, Oid, Tid, Value};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
@@ -22,8 +22,11 @@ use crate::format::FormatError;
 use crate::format::record::decode_record;
 use crate::format::value::decode_value;
 use crate::index::{IndexError, TailedIndex};
-use crate::keys::{self, LineId, RevisionAt};
+use crate::keys::{self, RevisionAt};
+use crate::line::{LineId, Lines};
 use crate::log::{Location, Log, LogError, Position, SegmentLog};
+use crate::own::OwnBase;
+use crate::view::Shelf;
 
 /// How many undos and redos of one object may lie on each other before it is written as a record of its own again:
 /// each costs a reader one more step.
@@ -86,6 +89,9 @@ pub(crate) struct Engine {
     pub(crate) index: Arc<TailedIndex>,
     pub(crate) blobs: Blobs,
     pub(crate) cache: Cache,
+    pub(crate) lines: Lines,
+    /// Counts views that are no state of the site.
+    pub(crate) nowhere: AtomicU64,
     pub(crate) head: AtomicU64,
     pub(crate) horizon: AtomicU64,
     pub(crate) open_snapshots: Mutex<BTreeMap<Tid, usize>>,
@@ -164,16 +170,17 @@ impl Engine {
         read()
     }
 
-    /// The object as of `tid`, from the cache where it is there.
-    pub(crate) fn object(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
-        match self.cache.object(line, oid, tid) {
+    /// The object as of `tid` on the trunk, from the cache where it is there.
+    pub(crate) fn ground_object(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
+        match self.cache.object(Shelf::TRUNK, oid, tid) {
             Some(object) => Ok(object),
-            None => self.retried(|| self.read_object(line, oid, tid)),
+            None => self.retried(|| self.read_object(oid, tid)),
         }
     }
 
-    fn read_object(&self, line: LineId, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
-        let witness = self.cache.witness_object(line, oid);
+    fn read_object(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
+        let line = LineId::TRUNK;
+        let witness = self.cache.witness_object(Shelf::TRUNK, oid);
         let newest = self.revision(line, oid, Tid::MAX)?;
         match newest {
             Some(newest) if newest.tid > tid => match self.revision(line, oid, tid)? {
@@ -182,11 +189,11 @@ impl Engine {
             },
             Some(newest) => {
                 let object = self.decode(line, oid, newest)?;
-                self.cache.keep_object(line, oid, newest.tid, object.clone(), witness);
+                self.cache.keep_object(Shelf::TRUNK, oid, newest.tid, object.clone(), witness);
                 Ok(object)
             }
             None => {
-                self.cache.keep_object(line, oid, Tid::ZERO, None, witness);
+                self.cache.keep_object(Shelf::TRUNK, oid, Tid::ZERO, None, witness);
                 Ok(None)
             }
         }
@@ -220,18 +227,39 @@ impl Engine {
         }
     }
 
-    /// The child of that name as of `tid`, from the cache where it is there.
-    pub(crate) fn child(
+    /// Everything that a record holds by itself; nothing where it only points back.
+    pub(crate) fn contents_of(
         &self,
         line: LineId,
-        parent: Oid,
-        name: &str,
-        tid: Tid,
-    ) -> Result<Option<Oid>, StoreError> {
-        if let Some(child) = self.cache.name(line, parent, name, tid) {
+        oid: Oid,
+        revision: Revision,
+    ) -> Result<Vec<(CellKey, Content)>, StoreError> {
+        let RevisionAt::Record(_) = revision.at else {
+            // Whether what it points back to is there.
+            return self.decode(line, oid, revision).map(|_| Vec::new());
+        };
+        if line == LineId::TRUNK {
+            let object = self.decode(line, oid, revision)?;
+            let cells = object.as_deref().map_or(&[][..], Object::cells);
+            return Ok(cells.iter().map(|(key, cell)| (key.clone(), cell.content.clone())).collect());
+        }
+        let mut contents = Vec::new();
+        for (key, cell) in self.decode_own(revision)?.cells() {
+            contents.extend(cell.content.iter().map(|content| (key.clone(), content.clone())));
+            if let OwnBase::Kept(Some(content)) = &cell.base {
+                contents.push((key.clone(), content.clone()));
+            }
+        }
+        Ok(contents)
+    }
+
+    /// The child of that name as of `tid` on the trunk, from the cache where it is there.
+    pub(crate) fn ground_child(&self, parent: Oid, name: &str, tid: Tid) -> Result<Option<Oid>, StoreError> {
+        let line = LineId::TRUNK;
+        if let Some(child) = self.cache.name(Shelf::TRUNK, parent, name, tid) {
             return Ok(child);
         }
-        let witness = self.cache.witness_name(line, parent, name);
+        let witness = self.cache.witness_name(Shelf::TRUNK, parent, name);
         let newest = self.named(line, parent, name, Tid::MAX)?;
         match newest {
             Some((since, _)) if since > tid => {
@@ -239,14 +267,14 @@ impl Engine {
             }
             newest => {
                 let (since, child) = newest.unwrap_or((Tid::ZERO, None));
-                self.cache.keep_name(line, parent, name, since, child, witness);
+                self.cache.keep_name(Shelf::TRUNK, parent, name, since, child, witness);
                 Ok(child)
             }
         }
     }
 
     /// What the name led to at `tid`, and since when.
-    fn named(
+    pub(crate) fn named(
         &self,
         line: LineId,
         parent: Oid,

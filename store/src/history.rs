@@ -9,7 +9,8 @@ use bough_core::{Oid, Tid};
 
 use crate::engine::{Engine, IsMoved, StoreError};
 use crate::format::body::{EntryDisk, HeadAt, HeadDisk, decode_head, decode_meta};
-use crate::keys::{self, LineId};
+use crate::keys;
+use crate::line::LineId;
 use crate::log::Log;
 use crate::note::CommitRecord;
 
@@ -58,6 +59,11 @@ pub struct ObjectDelta {
     pub after: Option<Arc<Object>>,
 }
 
+/// The tid just before.
+fn before(tid: Tid) -> Tid {
+    Tid::from_micros(tid.as_micros().saturating_sub(1))
+}
+
 impl Engine {
     /// The earliest tid whose state is kept.
     pub(crate) fn horizon(&self) -> Tid {
@@ -94,7 +100,7 @@ impl Engine {
         Ok(by_tid.max(late.map_or(Tid::ZERO, Tid::from_micros)).min(self.head()))
     }
 
-    fn newest_commit(&self, line: LineId, at: Tid) -> Result<Tid, StoreError> {
+    pub(crate) fn newest_commit(&self, line: LineId, at: Tid) -> Result<Tid, StoreError> {
         let found = self.index.last(&keys::commit(line, Tid::ZERO, 0), &keys::commit(line, at, u32::MAX))?;
         Ok(found.and_then(|(key, _)| keys::parse_commit(&key)).map_or(Tid::ZERO, |(tid, _)| tid))
     }
@@ -248,6 +254,8 @@ impl Engine {
         replaces: Option<Tid>,
     ) -> Result<ObjectDelta, StoreError> {
         let before = match replaces {
+            // On a version the line below shows through what it did not touch, and may have been another before.
+            _ if line != LineId::TRUNK => self.object(line, oid, before(tid))?,
             Some(replaces) => self.object(line, oid, replaces)?,
             None => None,
         };

@@ -12,7 +12,11 @@
 //! 06 references   target 16, source 16, line 4, !tid 8 -> 1 or 0
 //! 07 side         space 1, key                        -> tid 8, expires 8, location 12; nothing when deleted
 //! 08 late         time 8                              -> tid 8: commits made while the clock stood behind
+//! 09 lines        line 4, !tid 8                      -> the state of a version
+//! 0a touched      line 4, 0 object or 1 folder, oid 16 -> empty: what a version ever wrote to
 //! ```
+//!
+//! On a version an empty value by name or by order says nothing of its own: what the parent line has shows through.
 
 use bough_core::name::NAME_BYTES_MAX;
 use bough_core::order::ORDER_KEY_BYTES_MAX;
@@ -22,10 +26,11 @@ use bough_core::{Name, Oid, OrderKey, Tid};
 use crate::format::FormatError;
 use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk, Head, HeadAt};
 use crate::index::{Entry, KEY_BYTES_MAX};
+use crate::line::LineId;
 use crate::log::Location;
 
 /// The number of the layout of the keys: another one, and the index is built anew from the log.
-pub(crate) const KEYS_FORMAT: u32 = 1;
+pub(crate) const KEYS_FORMAT: u32 = 2;
 
 /// The value of a name that was given up.
 const NOTHING: &[u8] = &[];
@@ -38,21 +43,14 @@ const ITEMS: u8 = 5;
 const REFERENCES: u8 = 6;
 const SIDE: u8 = 7;
 const LATE: u8 = 8;
+const LINES: u8 = 9;
+const TOUCHED: u8 = 10;
 
 /// How far a tid must run ahead of the clock for its commit to be found by its own time.
 pub(crate) const LATE_MICROS: u64 = 1_000_000;
 
 /// The longest key is that of a standing. One that the index refused would be in the log already.
 const _: () = assert!(1 + 16 + ORDER_KEY_BYTES_MAX + 1 + NAME_BYTES_MAX + 1 + 4 + 8 <= KEY_BYTES_MAX);
-
-/// The number of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LineId(pub u32);
-
-impl LineId {
-    /// The public line.
-    pub const TRUNK: Self = Self(0);
-}
 
 fn key(parts: &[&[u8]]) -> Box<[u8]> {
     parts.concat().into()
@@ -227,6 +225,68 @@ pub(crate) fn late_until(time_micros: u64) -> (Box<[u8]>, Box<[u8]>) {
     (key(&[&[LATE]]), key(&[&[LATE], &time_micros.to_be_bytes(), &[0xff]]))
 }
 
+/// The key of a version's state from `tid` on.
+fn line_state(line: LineId, tid: Tid) -> Box<[u8]> {
+    key(&[&[LINES], &line.0.to_be_bytes(), &inverted(tid)])
+}
+
+/// The range of all states of versions.
+pub(crate) fn all_lines() -> ([u8; 1], [u8; 1]) {
+    ([LINES], [LINES + 1])
+}
+
+/// The line and the tid in a key of a version's state.
+pub(crate) fn parse_line(key: &[u8]) -> Option<(LineId, Tid)> {
+    Some((line_at(key, 1)?, tid_of(key)?))
+}
+
+fn line_at(key: &[u8], at: usize) -> Option<LineId> {
+    let line = key.get(at..at + 4)?.first_chunk::<4>()?;
+    Some(LineId(u32::from_be_bytes(*line)))
+}
+
+/// In what way a version touched an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// It wrote to it.
+    Object,
+    /// It put a child into it, or took one out.
+    Folder,
+}
+
+fn touched(line: LineId, touch: Touch, oid: &[u8; 16]) -> Box<[u8]> {
+    let kind = match touch {
+        Touch::Object => 0,
+        Touch::Folder => 1,
+    };
+    key(&[&[TOUCHED], &line.0.to_be_bytes(), &[kind], oid])
+}
+
+/// The range of what a version touched.
+pub(crate) fn all_touched(line: LineId) -> (Box<[u8]>, Box<[u8]>) {
+    (key(&[&[TOUCHED], &line.0.to_be_bytes()]), key(&[&[TOUCHED], &(line.0 + 1).to_be_bytes()]))
+}
+
+/// What a key of [`all_touched`] names.
+pub(crate) fn parse_touched(key: &[u8]) -> Option<(Touch, Oid)> {
+    if key.first() != Some(&TOUCHED) {
+        return None;
+    }
+    let touch = match key.get(5)? {
+        0 => Touch::Object,
+        1 => Touch::Folder,
+        _ => return None,
+    };
+    Some((touch, Oid::from_bytes(*key.get(6..22)?.first_chunk::<16>()?)))
+}
+
+/// What a version touched by one object of a commit.
+pub(crate) fn touches(facts: &FactsDisk) -> impl Iterator<Item = (Touch, Oid)> {
+    let places = facts.place.iter().flat_map(|change| change.before.iter().chain(&change.after));
+    let folders = places.map(|place| (Touch::Folder, Oid::from_bytes(place.parent)));
+    std::iter::once((Touch::Object, facts.oid())).chain(folders)
+}
+
 /// What the index says of one revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RevisionAt {
@@ -270,7 +330,10 @@ pub(crate) fn object_entries(
 ) -> Result<(), FormatError> {
     let (facts, record) = match entry {
         EntryDisk::Kept { facts, record } => (facts, record),
-        EntryDisk::Stripped { facts } => return standing_entries(line, tid, facts, into),
+        EntryDisk::Stripped { facts } => {
+            touched_entries(line, facts, into);
+            return standing_entries(line, tid, facts, into);
+        }
         EntryDisk::Packed { .. } => return Ok(()),
     };
     let at = match (&facts.change, record) {
@@ -283,8 +346,17 @@ pub(crate) fn object_entries(
             return Err(crate::format::rule("an entry", "its record is not in the frame"));
         }
     };
+    touched_entries(line, facts, into);
     into.push(Entry::put(revision(facts.oid(), line, tid), at.to_bytes()));
     standing_entries(line, tid, facts, into)
+}
+
+fn touched_entries(line: LineId, facts: &FactsDisk, into: &mut Vec<Entry>) {
+    if line != LineId::TRUNK {
+        for (touch, oid) in touches(facts) {
+            into.push(Entry::put(touched(line, touch, &oid.to_bytes()), NOTHING));
+        }
+    }
 }
 
 /// The entries of where an object stands and whom it refers to.
@@ -349,6 +421,13 @@ pub(crate) fn commit_entries(
     {
         let late = key(&[&[LATE], &meta.time_micros.to_be_bytes()]);
         into.push(Entry::put(late, tid.as_micros().to_be_bytes()));
+    }
+}
+
+/// The entries of what a frame makes of versions.
+pub(crate) fn line_entries(tid: Tid, head: &Head, into: &mut Vec<Entry>) {
+    for line in &head.disk.lines {
+        into.push(Entry::put(line_state(LineId(line.line), tid), crate::format::encode(&line.state)));
     }
 }
 

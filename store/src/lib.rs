@@ -19,8 +19,10 @@ mod format;
 mod history;
 pub mod index;
 mod keys;
+mod line;
 pub mod log;
 mod note;
+mod own;
 mod pack;
 mod replay;
 mod side;
@@ -28,6 +30,8 @@ mod snapshot;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod undo;
+pub mod version;
+mod view;
 mod weave;
 
 #[cfg(test)]
@@ -45,7 +49,7 @@ pub use draft::{BlobError, Draft};
 pub use engine::StoreError;
 pub use format::FormatError;
 pub use history::{HistoryError, ObjectDelta};
-pub use keys::LineId;
+pub use line::{LineId, LineStatus};
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
 pub use pack::{PackError, PackReport};
 pub use replay::{Progress, ProgressSink};

@@ -3,6 +3,7 @@
 use bough_core::{Oid, Tid};
 
 use crate::format::body::{KindDisk, MetaDisk};
+use crate::line::LineId;
 
 /// What kind of commit it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,31 @@ pub enum Kind {
         /// As of which.
         from: Tid,
     },
+    /// The opening of a version, on that version.
+    Open {
+        /// The line that it lies on.
+        parent: LineId,
+        /// The commit of that line.
+        base: Tid,
+    },
+    /// The bringing of a version up to its parent line, on that version.
+    Update {
+        /// To which commit of the parent line.
+        to: Tid,
+    },
+    /// The merging of a version into its parent line, on both.
+    Merge {
+        /// The version.
+        line: LineId,
+        /// The last commit of the version that is in it.
+        through: Tid,
+        /// Whether all that the version changed is in it.
+        is_whole: bool,
+    },
+    /// The throwing away of what a version changed, or of some of it, on that version.
+    Discard,
+    /// A change of the version's name, owner or status, on that version.
+    Manage,
 }
 
 impl Kind {
@@ -35,6 +61,11 @@ impl Kind {
             Self::Import => "import",
             Self::Undo { .. } => "undo",
             Self::Restore { .. } => "restore",
+            Self::Open { .. } => "open",
+            Self::Update { .. } => "update",
+            Self::Merge { .. } => "merge",
+            Self::Discard => "discard",
+            Self::Manage => "manage",
         }
     }
 
@@ -45,6 +76,13 @@ impl Kind {
             Self::Import => KindDisk::Import,
             Self::Undo { of } => KindDisk::Undo { of: of.iter().map(|tid| tid.as_micros()).collect() },
             Self::Restore { from } => KindDisk::Restore { from: from.as_micros() },
+            Self::Open { parent, base } => KindDisk::Open { parent: parent.0, base: base.as_micros() },
+            Self::Update { to } => KindDisk::Update { to: to.as_micros() },
+            Self::Merge { line, through, is_whole } => {
+                KindDisk::Merge { line: line.0, through: through.as_micros(), is_whole: *is_whole }
+            }
+            Self::Discard => KindDisk::Discard,
+            Self::Manage => KindDisk::Manage,
         }
     }
 
@@ -55,6 +93,15 @@ impl Kind {
             KindDisk::Import => Self::Import,
             KindDisk::Undo { of } => Self::Undo { of: of.iter().copied().map(Tid::from_micros).collect() },
             KindDisk::Restore { from } => Self::Restore { from: Tid::from_micros(*from) },
+            KindDisk::Open { parent, base } => {
+                Self::Open { parent: LineId(*parent), base: Tid::from_micros(*base) }
+            }
+            KindDisk::Update { to } => Self::Update { to: Tid::from_micros(*to) },
+            KindDisk::Merge { line, through, is_whole } => {
+                Self::Merge { line: LineId(*line), through: Tid::from_micros(*through), is_whole: *is_whole }
+            }
+            KindDisk::Discard => Self::Discard,
+            KindDisk::Manage => Self::Manage,
         }
     }
 }

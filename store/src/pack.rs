@@ -19,13 +19,14 @@ use std::sync::atomic::Ordering;
 use bough_core::value::Digest;
 use bough_core::{Oid, Tid};
 
-use crate::check::kept_aside;
+use crate::check::kept_by;
 use crate::commit::{CommitError, index_frame};
 use crate::database::Database;
 use crate::engine::{Engine, Revision, StoreError};
 use crate::format::body::{BodyBuilder, EntryDisk, FactsDisk, Head};
 use crate::index::{self, Entry, IndexError, Key};
-use crate::keys::{self, LineId, RevisionAt};
+use crate::keys::{self, RevisionAt};
+use crate::line::{LineId, LineStatus};
 use crate::log::{
     AppendError, FrameHeader, FrameKind, Location, Log, LogError, Packable, RewriteError, SegmentId, Visited,
     chunk_payload,
@@ -52,6 +53,9 @@ pub struct PackReport {
     pub contents_dropped: u64,
     /// Segments of the log that are rewritten.
     pub segments_rewritten: u64,
+    /// The open versions that need what lies before the time that was asked for, with the commit from which on each
+    /// needs it.
+    pub held_by: Vec<(String, Tid)>,
 }
 
 /// Why a pack stopped. What it did so far is done; nothing that is needed is lost.
@@ -101,11 +105,13 @@ impl Database {
     ) -> Result<PackReport, PackError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
+        let mut held_by = engine.needed_by_versions()?;
+        held_by.retain(|(_, needed)| *needed < before.min(engine.head()));
         let horizon = self.move_horizon(before, dry_run)?;
         engine.watch_pins(true);
         let packed = Pack::mark(self, engine, horizon, dry_run).and_then(|pack| pack.run(progress));
         engine.watch_pins(false);
-        packed
+        Ok(PackReport { held_by, ..packed? })
     }
 
     /// The horizon that can be had; unless it is only asked for, nothing before it is shown from now on.
@@ -113,9 +119,11 @@ impl Database {
         let engine = &self.inner.engine;
         let _lead = self.inner.committer.lead();
         let horizon = {
+            let needed = engine.needed_by_versions()?;
+            let needed = needed.iter().map(|(_, tid)| *tid).min().unwrap_or(Tid::MAX);
             let open = engine.open_snapshots.lock();
             let oldest = open.keys().next().copied().unwrap_or(Tid::MAX);
-            let horizon = before.min(oldest).min(engine.head()).max(engine.horizon());
+            let horizon = before.min(oldest).min(needed).min(engine.head()).max(engine.horizon());
             if !dry_run {
                 engine.horizon.store(horizon.as_micros(), Ordering::SeqCst);
             }
@@ -162,7 +170,8 @@ impl Database {
             }
         }
         let mut left_out = Vec::new();
-        for key in old.keys().filter(|key| !kept.contains(*key)) {
+        // What a version touched is said by many frames: that one of them says it no more means nothing.
+        for key in old.keys().filter(|key| !kept.contains(*key) && keys::parse_touched(key).is_none()) {
             if is_from_old(key)? {
                 left_out.extend(keys::parse_item(key));
                 entries.push(Entry::delete(key.clone()));
@@ -274,7 +283,12 @@ impl<'a> Pack<'a> {
         let horizon = self.report.horizon;
         let revisions = all_revisions(self.engine, line, oid)?;
         let later = revisions.iter().take_while(|revision| revision.tid > horizon).count();
-        if later == 0 && !reach.is_reachable(line, oid)? {
+        let is_lost = match line {
+            LineId::TRUNK => later == 0 && !reach.is_reachable(line, oid)?,
+            // What an open version holds may hide what the parent line has: it stays, also where it says "deleted".
+            _ => later == 0 && self.is_over(line),
+        };
+        if is_lost {
             self.report.objects_dropped += 1;
             self.report.records_dropped += revisions.len() as u64;
             self.dead.insert((oid, line));
@@ -294,10 +308,10 @@ impl<'a> Pack<'a> {
             }
         }
         for revision in revisions.iter().filter(|revision| needed.contains(&revision.tid)) {
-            if let RevisionAt::Record(_) = revision.at
-                && let Some(object) = self.engine.decode(line, oid, *revision)?
-            {
-                kept_aside(&object, &mut self.contents);
+            for (_, content) in self.engine.contents_of(line, oid, *revision)? {
+                kept_by(&content, &mut |blob| {
+                    self.contents.insert(blob.digest);
+                });
             }
         }
         if needed.len() < revisions.len() {
@@ -305,6 +319,12 @@ impl<'a> Pack<'a> {
             self.needed.insert((oid, line), needed);
         }
         Ok(())
+    }
+
+    /// Whether a version was closed or thrown away before the horizon.
+    fn is_over(&self, line: LineId) -> bool {
+        let epoch = self.engine.lines.known(line).and_then(|found| found.epoch_at(self.report.horizon));
+        epoch.is_none_or(|epoch| epoch.state.status != LineStatus::Open) && self.engine.is_closed(line)
     }
 
     fn run(mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<PackReport, PackError> {
@@ -423,6 +443,7 @@ impl<'a> Pack<'a> {
             let value = side.chunk.map(|chunk| payload(chunk).ok_or_else(missing)).transpose()?;
             builder.push_side(side.space, &side.key, value, side.expires_micros);
         }
+        head.disk.lines.iter().cloned().for_each(|line| builder.push_line(line));
         let (body, content, _) = builder.finish(head.meta.clone());
         if content != header.content {
             let what = format!("the proof of the frame of {tid}, which packing must not change,");

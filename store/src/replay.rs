@@ -13,7 +13,7 @@ use crate::commit::index_frame;
 use crate::engine::StoreError;
 use crate::format::body::Head;
 use crate::index::{Entry, TailedIndex};
-use crate::keys::LineId;
+use crate::line::LineId;
 use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visited};
 
 /// How many entries go into the tail at a time.

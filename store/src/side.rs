@@ -17,7 +17,7 @@ use crate::keys;
 use crate::log::{FrameKind, Location, Log, NewFrame};
 
 /// The space of the store itself.
-const OWN_SPACE: u8 = 0;
+pub(crate) const OWN_SPACE: u8 = 0;
 /// Up to where the history is packed, as eight big-endian bytes of a tid.
 const HORIZON_KEY: &[u8] = b"horizon";
 /// Longest key in bytes.
@@ -75,7 +75,7 @@ impl Database {
 }
 
 /// Writes side records. Only the leader may.
-fn write(engine: &Engine, writes: &[SideWrite]) -> Result<(), CommitError> {
+pub(crate) fn write(engine: &Engine, writes: &[SideWrite]) -> Result<(), CommitError> {
     let mut body = BodyBuilder::default();
     for write in writes {
         assert!(write.key.len() <= SIDE_KEY_BYTES_MAX, "BUG: a side key of {} bytes", write.key.len());

@@ -3,40 +3,40 @@
 //! A snapshot is a line and a tid. It holds nothing else, blocks nobody and costs a lookup to take; while it is open,
 //! pack keeps what it needs.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bough_core::object::{Large, Object};
-use bough_core::snapshot::{Child, ChildOrder, ChildrenPage, ReadError};
-use bough_core::{Name, Oid, OrderKey, Tid, Value};
+use bough_core::snapshot::{Child, ChildrenPage, ReadError};
+use bough_core::{Oid, Tid, Value};
 use bytes::Bytes;
 
 use crate::blob::ITEM_BYTES_MAX;
 use crate::disk::DiskFile;
-use crate::engine::{Engine, StoreError, oid_of, read_error};
-use crate::keys::{self, LineId};
+use crate::engine::{Engine, StoreError, read_error};
+use crate::line::LineId;
+use crate::view::View;
 
 /// One line of the site as of one commit: immutable, and cheap to clone.
 #[derive(Clone)]
 pub struct Snapshot {
     open: Arc<OpenSnapshot>,
-    line: LineId,
-    tid: Tid,
+    view: View,
 }
 
 /// Tells pack what is still needed, as long as it lives.
 struct OpenSnapshot {
     engine: Arc<Engine>,
-    tid: Tid,
+    /// The oldest commit that it reads.
+    ground: Tid,
 }
 
 impl Drop for OpenSnapshot {
     fn drop(&mut self) {
         let mut open = self.engine.open_snapshots.lock();
-        if let Some(count) = open.get_mut(&self.tid) {
+        if let Some(count) = open.get_mut(&self.ground) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.tid);
+                open.remove(&self.ground);
             }
         }
     }
@@ -95,24 +95,39 @@ impl BlobFile {
 
 impl Snapshot {
     /// The state at the head of the line, as of now.
-    pub(crate) fn at_head(engine: &Arc<Engine>, line: LineId) -> Self {
+    pub(crate) fn at_head(engine: &Arc<Engine>, line: LineId) -> Result<Self, StoreError> {
         // The head is read under the lock, so that pack cannot move its horizon over it in between.
         let mut open = engine.open_snapshots.lock();
-        let tid = engine.head();
-        *open.entry(tid).or_default() += 1;
+        let view = engine.view(line, engine.head())?;
+        *open.entry(view.ground).or_default() += 1;
         drop(open);
-        Self { open: Arc::new(OpenSnapshot { engine: Arc::clone(engine), tid }), line, tid }
+        Ok(Self::of(engine, view))
     }
 
     /// The state as of `tid`, which must be neither packed nor in the future.
-    pub(crate) fn at(engine: &Arc<Engine>, line: LineId, tid: Tid) -> Self {
-        *engine.open_snapshots.lock().entry(tid).or_default() += 1;
-        Self { open: Arc::new(OpenSnapshot { engine: Arc::clone(engine), tid }), line, tid }
+    pub(crate) fn at(engine: &Arc<Engine>, line: LineId, tid: Tid) -> Result<Self, StoreError> {
+        let view = engine.view(line, tid)?;
+        *engine.open_snapshots.lock().entry(view.ground).or_default() += 1;
+        Ok(Self::of(engine, view))
+    }
+
+    fn of(engine: &Arc<Engine>, view: View) -> Self {
+        Self { open: Arc::new(OpenSnapshot { engine: Arc::clone(engine), ground: view.ground }), view }
     }
 
     /// The line that it shows.
     pub fn line(&self) -> LineId {
-        self.line
+        self.view.line
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// A number that differs between two lines, and for a version from one base to the next; 0 on the trunk. Together
+    /// with an object's revision it tells whether that can have changed.
+    pub fn shelf(&self) -> u64 {
+        self.view.shelf().number()
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -138,88 +153,30 @@ impl Snapshot {
             _ => Ok(Body::Bytes(Bytes::new())),
         }
     }
-
-    fn list(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, StoreError> {
-        let folder = match page.by {
-            ChildOrder::Place => keys::by_order_folder(parent),
-            ChildOrder::Name => keys::by_name_folder(parent),
-        };
-        let from = match &page.after {
-            None => folder.clone(),
-            Some((order, name)) => keys::behind(&match page.by {
-                ChildOrder::Place => keys::by_order_prefix(parent, order, name),
-                ChildOrder::Name => keys::by_name_prefix(parent, name.as_str()),
-            }),
-        };
-        let mut children = Vec::with_capacity(page.limit.min(1_000));
-        // Each name has its history here, newest first: the first entry of a name at or before our tid decides it.
-        let mut decided: Vec<u8> = Vec::new();
-        let mut visit = |key: &[u8], value: &[u8]| {
-            let of = &key[..key.len().saturating_sub(12)];
-            let ours = keys::line_of(key) == Some(self.line) && keys::tid_of(key) <= Some(self.tid);
-            if !ours || of == decided {
-                return ControlFlow::Continue(());
-            }
-            decided.clear();
-            decided.extend_from_slice(of);
-            if let Some(oid) = oid_of(value)
-                && let Some((order, name)) = parse_child(page.by, key)
-            {
-                children.push(Child { oid, name, order });
-            }
-            if children.len() >= page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        if page.limit > 0 {
-            self.engine().index.scan(&from, &keys::behind(&folder), &mut visit)?;
-        }
-        Ok(children)
-    }
-
-    fn former(&self, parent: Oid, name: &str) -> Result<Option<Oid>, StoreError> {
-        let now = self.engine().child(self.line, parent, name, self.tid)?;
-        let from = keys::by_name(parent, name, self.line, self.tid);
-        let below = keys::by_name(parent, name, LineId(self.line.0 + 1), Tid::MAX);
-        let mut former = None;
-        let mut visit = |_: &[u8], value: &[u8]| {
-            former = oid_of(value).filter(|&oid| Some(oid) != now);
-            if former.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        self.engine().index.scan(&from, &below, &mut visit)?;
-        Ok(former)
-    }
-}
-
-fn parse_child(by: ChildOrder, key: &[u8]) -> Option<(OrderKey, Name)> {
-    match by {
-        ChildOrder::Place => {
-            let (order, name) = keys::parse_by_order(key)?;
-            Some((OrderKey::parse(order)?, Name::new(name).ok()?))
-        }
-        ChildOrder::Name => Some((OrderKey::default(), Name::new(keys::parse_by_name(key)?).ok()?)),
-    }
 }
 
 impl bough_core::Snapshot for Snapshot {
     fn tid(&self) -> Tid {
-        self.tid
+        self.view.tid
     }
 
     fn object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
-        let found = self.engine().object(self.line, oid, self.tid);
+        let found = self.engine().seen(&self.view, oid);
         found.map_err(|error| ReadError::new(format!("object {oid}"), error))
     }
 
     fn child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        let found = self.engine().child(self.line, parent, name, self.tid);
+        let found = self.engine().seen_child(&self.view, parent, name);
         found.map_err(|error| ReadError::new(format!("child `{}` of {parent}", name.escape_debug()), error))
     }
 
     fn children(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, ReadError> {
-        self.list(parent, page).map_err(|error| ReadError::new(format!("the children of {parent}"), error))
+        let found = self.engine().seen_children(&self.view, parent, page);
+        found.map_err(|error| ReadError::new(format!("the children of {parent}"), error))
     }
 
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
-        let found = self.former(parent, name);
+        let found = self.engine().seen_former(&self.view, parent, name);
         found
             .map_err(|error| ReadError::new(format!("what was `{}` in {parent}", name.escape_debug()), error))
     }
@@ -231,6 +188,6 @@ impl bough_core::Snapshot for Snapshot {
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Snapshot({}, {:?})", self.tid, self.line)
+        write!(f, "Snapshot({}, {:?})", self.view.tid, self.view.line)
     }
 }

@@ -9,7 +9,6 @@
 //! only points back. So an import of any number of objects is taken back by reading its heads.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bough_core::merge::structure::Violation;
@@ -25,11 +24,13 @@ use crate::draft::Stage;
 use crate::engine::{BACK_DEPTH_MAX, Engine, StoreError, read_error};
 use crate::format::body::{ChangeDisk, EntryDisk, FactsDisk};
 use crate::history::HistoryError;
-use crate::keys::{self, LineId, RevisionAt};
+use crate::keys::{self, RevisionAt};
+use crate::line::LineId;
 use crate::log::Log;
 use crate::note::{CommitRecord, Kind, Note};
 use crate::snapshot::Snapshot;
-use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay};
+use crate::version::{OwnBack, own_back, reopening};
+use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay, Weaving};
 
 /// How many cells and URLs a preview names one by one.
 pub const PREVIEW_MAX: usize = 1_000;
@@ -37,7 +38,7 @@ pub const PREVIEW_MAX: usize = 1_000;
 const BLOCKERS_MAX: usize = 1_000;
 
 /// What to do about blockers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoChoices {
     /// Cells that stay as they are.
     pub skip: Vec<(Oid, CellKey)>,
@@ -45,6 +46,14 @@ pub struct UndoChoices {
     pub choose: Vec<(Oid, CellKey, Option<Content>)>,
     /// Whether objects may go away although others refer to them.
     pub allow_dangling: bool,
+    /// Whether the undo of a merge gives the version back what it had merged, so that it can be merged again.
+    pub reopen: bool,
+}
+
+impl Default for UndoChoices {
+    fn default() -> Self {
+        Self { skip: Vec::new(), choose: Vec::new(), allow_dangling: false, reopen: true }
+    }
 }
 
 /// What an undo would do.
@@ -168,12 +177,29 @@ pub enum UndoError {
     /// The making of the site cannot be taken back.
     #[error("cannot undo {0}: it made the site")]
     Creation(Tid),
+    /// A commit changed what a version is, not what is in it: there are other ways to change that.
+    #[error("cannot undo {tid}: {}", of_version_text(.word))]
+    OfVersion {
+        /// Which commit.
+        tid: Tid,
+        /// Its kind.
+        word: &'static str,
+    },
     /// A commit is not there or packed away.
     #[error(transparent)]
     History(#[from] HistoryError),
     /// The undo could not be committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+fn of_version_text(word: &str) -> &'static str {
+    match word {
+        "open" => "it opened the version; discard that instead",
+        "update" => "it brought the version up to its parent line, of which it cannot be taken away again",
+        "merge" => "it is the merge of this version; undo it on the line into which it was merged",
+        _ => "it changed the name, owner or status of the version; change those again instead",
+    }
 }
 
 impl From<StoreError> for UndoError {
@@ -198,12 +224,11 @@ impl Database {
         let snapshot = self.snapshot();
         let mut plan = plan(engine, &snapshot, of, choices)?;
         if plan.blockers.is_empty() {
-            let mut overlay = Overlay::new(engine, LineId::TRUNK);
+            let mut overlay = Overlay::new(engine, self.line)?;
             let note = Note::edit("");
             let mut stage = Stage::new(Arc::clone(engine));
-            let origin = Origin { stage: &mut stage, note: &note, tid: Tid::MAX, now_micros: 0 };
-            let woven = overlay.weave_back(&plan.back, &plan.merged, origin)?;
-            if let Err(conflicts) = woven {
+            let origin = Origin::new(&mut stage, &note, (Tid::MAX, 0));
+            if let Err(conflicts) = plan.weave(&mut overlay, origin)? {
                 plan.block(engine, &snapshot, conflicts)?;
             }
         }
@@ -228,12 +253,18 @@ impl Database {
                 stage.set_content_aside(content).map_err(CommitError::from)?;
             }
             let (tid, now) = next_tid(engine, engine.log.last_tid());
-            let mut overlay = Overlay::new(engine, LineId::TRUNK);
-            let origin = Origin { stage: &mut stage, note: &note, tid, now_micros: now };
-            match overlay.weave_back(&plan.back, &plan.merged, origin)? {
+            let mut overlay = Overlay::new(engine, self.line)?;
+            let mut own_stage = Stage::new(Arc::clone(engine));
+            let reopened = match choices.reopen {
+                true => reopening(engine, self.line, &plan.of, &note, (tid, now), &mut own_stage)?,
+                false => Vec::new(),
+            };
+            let origin = Origin::new(&mut stage, &note, (tid, now));
+            let origin = reopened.into_iter().fold(origin, Origin::together_with);
+            match plan.weave(&mut overlay, origin)? {
                 Ok(None) => return Ok(None),
                 Ok(Some(woven)) => {
-                    let shown = append_and_show(engine, vec![woven], &mut [stage]);
+                    let shown = append_and_show(engine, vec![woven], &mut [own_stage, stage]);
                     return shown.map(|()| Some(tid)).map_err(|failure| failure.to_error().into());
                 }
                 Err(conflicts) => plan.block(engine, &snapshot, conflicts)?,
@@ -244,9 +275,9 @@ impl Database {
 }
 
 /// One undone commit's part in an object.
-struct Touch {
-    tid: Tid,
-    facts: FactsDisk,
+pub(crate) struct Touch {
+    pub(crate) tid: Tid,
+    pub(crate) facts: FactsDisk,
 }
 
 /// What is to be done, and what stands against it.
@@ -254,6 +285,8 @@ struct Plan {
     of: Vec<Tid>,
     back: Vec<GoBack>,
     merged: Vec<ObjectChange>,
+    /// The same in a version.
+    own: Vec<OwnBack>,
     blockers: Vec<Blocker>,
 }
 
@@ -266,8 +299,14 @@ fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices)
     let mut order = Vec::new();
     let mut touches: HashMap<Oid, Vec<Touch>> = HashMap::new();
     for &tid in &of {
-        if matches!(engine.commit_record(snapshot.line(), tid)?.kind, Kind::Create) {
-            return Err(UndoError::Creation(tid));
+        let kind = engine.commit_record(snapshot.line(), tid)?.kind;
+        match &kind {
+            Kind::Create => return Err(UndoError::Creation(tid)),
+            Kind::Merge { line, .. } if *line != snapshot.line() => {}
+            Kind::Open { .. } | Kind::Update { .. } | Kind::Merge { .. } | Kind::Manage => {
+                return Err(UndoError::OfVersion { tid, word: kind.word() });
+            }
+            _ => {}
         }
         engine.check_undoable(tid)?;
         engine.heads_of(snapshot.line(), tid, &mut |head| {
@@ -288,7 +327,7 @@ fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices)
         engine,
         snapshot,
         choices,
-        plan: Plan { of, back: Vec::new(), merged: Vec::new(), blockers: Vec::new() },
+        plan: Plan { of, back: Vec::new(), merged: Vec::new(), own: Vec::new(), blockers: Vec::new() },
     };
     for oid in order {
         if let Some(touches) = touches.get(&oid) {
@@ -311,6 +350,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn object(&mut self, oid: Oid, touches: &[Touch]) -> Result<(), UndoError> {
+        if self.snapshot.line() != LineId::TRUNK {
+            return self.own(oid, touches);
+        }
         let chosen = self.choices.skip.iter().any(|(of, _)| *of == oid)
             || self.choices.choose.iter().any(|(of, ..)| *of == oid);
         if !chosen && let Some(back) = self.pointing_back(oid, touches)? {
@@ -321,6 +363,20 @@ impl Planner<'_> {
             return Ok(());
         }
         self.merging(oid, touches)
+    }
+
+    /// In a version: what that held of the object before.
+    fn own(&mut self, oid: Oid, touches: &[Touch]) -> Result<(), UndoError> {
+        let back = own_back(self.engine, self.snapshot.view(), oid, touches, self.choices)?;
+        for (reason, later) in &back.blocked {
+            let later = later.filter(|tid| *tid != Tid::MAX);
+            let later = if later.is_some() { later } else { self.newest_commit_of(oid)? };
+            self.block(oid, reason.clone(), later)?;
+        }
+        if back.changes {
+            self.plan.own.push(back);
+        }
+        Ok(())
     }
 
     /// Whether the newest records of the object are the undone commits' own, and they or nobody took its place away.
@@ -531,18 +587,21 @@ impl Planner<'_> {
     /// What goes away must not leave children or references behind.
     fn check_vanishing(&mut self, are_newest: bool) -> Result<(), UndoError> {
         let engine = self.engine;
-        let vanishing: HashSet<Oid> =
-            self.plan.back.iter().filter(|back| back.to.is_none()).map(|back| back.oid).collect();
+        let gone = self.plan.back.iter().filter(|back| back.to.is_none()).map(|back| back.oid);
+        let own_gone = self.plan.own.iter().filter(|back| back.then.is_none()).map(|back| back.oid);
+        let vanishing: HashSet<Oid> = gone.chain(own_gone).collect();
         if vanishing.is_empty() {
             return Ok(());
         }
-        let moved: HashSet<Oid> = self.plan.back.iter().filter(|b| b.moves()).map(|b| b.oid).collect();
+        let moved = self.plan.back.iter().filter(|back| back.moves()).map(|back| back.oid);
+        let own_moved = self.plan.own.iter().filter(|back| back.moves()).map(|back| back.oid);
+        let moved: HashSet<Oid> = moved.chain(own_moved).collect();
         let moved_by_merge = |oid: Oid| {
             let change = self.plan.merged.iter().find(|change| change.oid == oid);
             change.is_some_and(|change| change.cells.iter().any(|(key, _)| *key == CellKey::Place))
         };
         // Nothing was committed since: then only what these commits placed can stand in what they made.
-        let parents: HashSet<Oid> = if are_newest {
+        let parents: HashSet<Oid> = if are_newest && self.plan.own.is_empty() {
             let places = self.plan.back.iter().flat_map(|back| back.place_before.iter());
             places.map(|place| place.parent).filter(|parent| vanishing.contains(parent)).collect()
         } else {
@@ -563,10 +622,9 @@ impl Planner<'_> {
         if self.choices.allow_dangling || !engine.has_references()? {
             return Ok(());
         }
-        let head = bough_core::Snapshot::tid(self.snapshot);
         let mut referring = Vec::new();
         for &target in &vanishing {
-            for source in engine.referring(self.snapshot.line(), target, head)? {
+            for source in engine.referring(self.snapshot.view(), target, BLOCKERS_MAX)? {
                 if !vanishing.contains(&source) && bough_core::snapshot::is_live(self.snapshot, source)? {
                     referring.push((target, source));
                 }
@@ -635,6 +693,14 @@ fn net_references(touches: &[Touch]) -> (Vec<[u8; 16]>, Vec<[u8; 16]>) {
 }
 
 impl Plan {
+    fn weave(&self, overlay: &mut Overlay<'_>, origin: Origin<'_>) -> Result<Weaving, StoreError> {
+        if self.own.is_empty() {
+            return overlay.weave_back(&self.back, &self.merged, origin);
+        }
+        let own = self.own.iter().map(|back| (back.oid, back.own.clone())).collect();
+        overlay.weave_own(own, None, origin)
+    }
+
     fn block_one(
         &mut self,
         engine: &Engine,
@@ -707,7 +773,14 @@ impl Plan {
             }
             urls.push(url);
         }
-        let objects = (self.back.len() + self.merged.len()) as u64;
+        for back in self.own.iter().take(PREVIEW_MAX - urls.len()) {
+            let url = UrlDelta { before: live_path(snapshot, back.oid)?, after: path_after(back.oid)? };
+            for (key, before, after) in differing_cells(back.now.as_deref(), back.then.as_ref()) {
+                push_cell(&mut cells, &url, back.oid, key, before, after);
+            }
+            urls.push(url);
+        }
+        let objects = (self.back.len() + self.merged.len() + self.own.len()) as u64;
         Ok(UndoPlan { of: self.of, objects, cells, urls, blockers: self.blockers })
     }
 
@@ -724,7 +797,8 @@ impl Plan {
                 (change.oid, place)
             })
         });
-        back.chain(merged).collect()
+        let own = self.own.iter().map(|back| (back.oid, back.then.as_ref().and_then(Object::place)));
+        back.chain(merged).chain(own).collect()
     }
 }
 
@@ -804,25 +878,5 @@ impl Engine {
     fn has_references(&self) -> Result<bool, StoreError> {
         let (from, below) = keys::all_references();
         Ok(self.index.first(&from, &below)?.is_some())
-    }
-
-    /// Who refers to `target` as of `tid`; bounded.
-    fn referring(&self, line: LineId, target: Oid, tid: Tid) -> Result<Vec<Oid>, StoreError> {
-        let prefix = keys::references_to(target);
-        let mut sources = Vec::new();
-        let mut decided = None;
-        let mut visit = |key: &[u8], value: &[u8]| {
-            let source = keys::parse_reference(key);
-            let ours = keys::line_of(key) == Some(line) && keys::tid_of(key) <= Some(tid);
-            if ours && source != decided {
-                decided = source;
-                if value == [1] {
-                    sources.extend(source);
-                }
-            }
-            if sources.len() >= BLOCKERS_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        self.index.scan(&prefix, &keys::behind(&prefix), &mut visit)?;
-        Ok(sources)
     }
 }

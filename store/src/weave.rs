@@ -22,12 +22,15 @@ use bytes::Bytes;
 
 use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
-use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, PlaceChangeDisk};
+use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, LineDisk, PlaceChangeDisk};
+use crate::format::own::encode_own;
 use crate::format::record::encode_record;
 use crate::format::value::decode_value;
-use crate::keys::LineId;
+use crate::line::{LineId, LineState};
 use crate::log::{FrameKind, Location, Log, NewFrame};
 use crate::note::Note;
+use crate::own::Own;
+use crate::view::{Shelf, View};
 
 /// Why a change set cannot be committed as it is.
 #[derive(Clone, Debug)]
@@ -80,6 +83,32 @@ pub(crate) struct Origin<'a> {
     pub(crate) tid: Tid,
     /// The time at which it is made, in microseconds since 1970.
     pub(crate) now_micros: u64,
+    /// What it makes of a version.
+    pub(crate) makes: Option<LineDisk>,
+    /// The frames of the same commit on other lines, which go before.
+    pub(crate) together_with: Vec<(NewFrame, Head)>,
+}
+
+impl<'a> Origin<'a> {
+    /// A commit at a moment: its tid, and the time in microseconds since 1970.
+    pub(crate) fn new(stage: &'a mut Stage, note: &'a Note, (tid, now_micros): (Tid, u64)) -> Self {
+        Self { stage, note, tid, now_micros, makes: None, together_with: Vec::new() }
+    }
+
+    /// The same, which makes that of a version.
+    pub(crate) fn making(self, makes: LineDisk) -> Self {
+        Self { makes: Some(makes), ..self }
+    }
+
+    /// The same, together with what it does on another line.
+    pub(crate) fn together_with(mut self, woven: Woven) -> Self {
+        // Without the last frame of the commit none of these counts.
+        self.together_with.extend(woven.frames.into_iter().map(|(mut frame, head)| {
+            frame.kind = FrameKind::Part;
+            (frame, head)
+        }));
+        self
+    }
 }
 
 /// A commit, or nothing to do, or everything that stands against it.
@@ -87,7 +116,6 @@ pub(crate) type Weaving = Result<Option<Woven>, Vec<Conflict>>;
 
 /// A commit, ready to be appended.
 pub(crate) struct Woven {
-    pub(crate) line: LineId,
     pub(crate) tid: Tid,
     /// The frames with their heads; the last one is the closing frame.
     pub(crate) frames: Vec<(NewFrame, Head)>,
@@ -101,8 +129,12 @@ const WRITTEN_KEPT_MAX: usize = 64;
 /// What one object is in the overlay.
 #[derive(Clone)]
 enum Over {
-    Object(Arc<Object>),
-    Back { place: Option<Place>, exists: bool },
+    /// As it is, and on a version what that holds of it itself.
+    Object(Arc<Object>, Option<Own>),
+    Back {
+        place: Option<Place>,
+        exists: bool,
+    },
 }
 
 /// The object that a name leads to, if any.
@@ -117,8 +149,8 @@ enum Brought {
 /// The head of a line with the change sets woven so far.
 pub(crate) struct Overlay<'a> {
     engine: &'a Engine,
-    line: LineId,
-    head: Tid,
+    /// The head of the line.
+    view: View,
     objects: HashMap<Oid, Over>,
     names: HashMap<(Oid, Name), Named>,
     /// Large values that the change sets bring and the index does not know yet.
@@ -133,7 +165,7 @@ impl Places for Overlay<'_> {
         let standing =
             |place: Option<&Place>| place.map_or(Standing::Deleted, |place| Standing::At(place.clone()));
         Ok(match self.objects.get(&oid) {
-            Some(Over::Object(object)) => standing(object.place()),
+            Some(Over::Object(object, _)) => standing(object.place()),
             Some(Over::Back { exists: false, .. }) => Standing::Absent,
             Some(Over::Back { place, .. }) => standing(place.as_ref()),
             None => match self.head_object(oid)? {
@@ -145,11 +177,14 @@ impl Places for Overlay<'_> {
 }
 
 impl<'a> Overlay<'a> {
-    pub(crate) fn new(engine: &'a Engine, line: LineId) -> Self {
+    pub(crate) fn new(engine: &'a Engine, line: LineId) -> Result<Self, StoreError> {
+        Ok(Self::over(engine, engine.view(line, engine.head())?))
+    }
+
+    fn over(engine: &'a Engine, view: View) -> Self {
         Self {
             engine,
-            line,
-            head: engine.head(),
+            view,
             objects: HashMap::new(),
             names: HashMap::new(),
             brought: HashMap::new(),
@@ -158,13 +193,18 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// An overlay for the commit that opens a version, over what that lies on.
+    pub(crate) fn opening(engine: &'a Engine, line: LineId, below: &View) -> Self {
+        Self::over(engine, below.opened_as(line))
+    }
+
     fn head_object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
-        self.engine.object(self.line, oid, self.head).map_err(read_error(format!("object {oid}")))
+        self.engine.seen(&self.view, oid).map_err(read_error(format!("object {oid}")))
     }
 
     fn object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
         match self.objects.get(&oid) {
-            Some(Over::Object(object)) => Ok(Some(Arc::clone(object))),
+            Some(Over::Object(object, _)) => Ok(Some(Arc::clone(object))),
             Some(Over::Back { .. }) => unreachable!("BUG: a change set was woven over an undo in one batch"),
             None => self.head_object(oid),
         }
@@ -175,7 +215,7 @@ impl<'a> Overlay<'a> {
             Some(child) => Ok(*child),
             None => self
                 .engine
-                .child(self.line, parent, name.as_str(), self.head)
+                .seen_child(&self.view, parent, name.as_str())
                 .map_err(read_error(format!("child `{name}` of {parent}"))),
         }
     }
@@ -234,7 +274,7 @@ impl<'a> Overlay<'a> {
             overlay.take_in(of.stage);
             let mut conflicts = overlay.changed_meanwhile(changes)?;
             let edits = overlay.merge(changes.base, &changes.objects, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, &[], &of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() { overlay.tie(edits, &[], &mut of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -247,8 +287,53 @@ impl<'a> Overlay<'a> {
     ) -> Result<Weaving, StoreError> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
-            let edits = overlay.merge(overlay.head, merged, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, back, &of) } else { Ok(Err(conflicts)) }
+            let edits = overlay.merge(overlay.view.tid, merged, &mut conflicts, &mut of)?;
+            if conflicts.is_empty() { overlay.tie(edits, back, &mut of) } else { Ok(Err(conflicts)) }
+        })
+    }
+
+    /// Weaves the commit that opens a version, which changes no object.
+    pub(crate) fn weave_opening(&mut self, mut of: Origin<'_>) -> Result<Woven, StoreError> {
+        let woven = self.tie(Vec::new(), &[], &mut of)?;
+        let missing = || StoreError::Missing { what: "what to open".into() };
+        woven.ok().flatten().ok_or_else(missing)
+    }
+
+    /// Weaves in what a version shall hold of objects, and what it shall be from then on. Planned over this very head.
+    pub(crate) fn weave_own(
+        &mut self,
+        own: Vec<(Oid, Own)>,
+        state: Option<LineState>,
+        mut of: Origin<'_>,
+    ) -> Result<Weaving, StoreError> {
+        let before = self.view.clone();
+        if let Some(state) = state {
+            of.makes = Some(state.to_disk(self.view.line));
+            self.view = self.engine.view_as(&before, &state)?;
+        }
+        let below = self.view.below();
+        self.whole_or_not(|overlay| {
+            overlay.take_in(of.stage);
+            let engine = overlay.engine;
+            let mut edits = Vec::with_capacity(own.len());
+            for (oid, mut own) in own {
+                own.written_by(of.tid);
+                let error = |error| read_error(format!("object {oid}"))(error);
+                let replaces = engine.own(&before, oid).map_err(error)?.map(|(tid, _)| tid);
+                let was = engine.seen(&before, oid).map_err(error)?;
+                let below = below.as_ref().map(|below| engine.seen(below, oid)).transpose().map_err(error)?;
+                let after = own.over(oid, below.flatten().as_deref(), of.tid);
+                let after = after.unwrap_or_else(|| Object::new(oid, of.tid, Vec::new()));
+                if after.cells().len() > CELLS_MAX {
+                    return Ok(Err(vec![Conflict {
+                        oid,
+                        reason: ConflictReason::TooManyCells,
+                        since: None,
+                    }]));
+                }
+                edits.push(Edit { replaces, before: was, after: Arc::new(after), own: Some(own) });
+            }
+            overlay.tie(edits, &[], &mut of)
         })
     }
 
@@ -272,8 +357,9 @@ impl<'a> Overlay<'a> {
         of: &mut Origin<'_>,
     ) -> Result<Vec<Edit>, ReadError> {
         let mut edits = Vec::with_capacity(changes.len());
+        let is_rebased = self.is_rebased_since(base)?;
         for change in changes {
-            match self.merge_object(base, change, of)? {
+            match self.merge_object(base, is_rebased, change, of)? {
                 Ok(edit) => edits.extend(edit),
                 Err(found) => conflicts.extend(found),
             }
@@ -282,12 +368,12 @@ impl<'a> Overlay<'a> {
     }
 
     /// Puts everything into the overlay, checks the tree, and makes the frames.
-    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &Origin<'_>) -> Result<Weaving, ReadError> {
-        if edits.is_empty() && back.is_empty() {
+    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &mut Origin<'_>) -> Result<Weaving, ReadError> {
+        if edits.is_empty() && back.is_empty() && of.makes.is_none() && of.together_with.is_empty() {
             return Ok(Ok(None));
         }
         for edit in &edits {
-            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after)));
+            self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after), edit.own.clone()));
         }
         for go in back {
             // Where the place stays, the head's record tells it.
@@ -309,7 +395,11 @@ impl<'a> Overlay<'a> {
         // What merging put aside, too: later change sets of the batch may meet it.
         self.take_in(of.stage);
         let taken = Taken::by(&moves);
-        let mut frames = FramesBuilder::new(self.line, of.tid, self.engine.log.frame_bytes_max());
+        let mut frames = FramesBuilder::new(self.view.line, of.tid, self.engine.log.frame_bytes_max());
+        frames.frames = std::mem::take(&mut of.together_with);
+        if let Some(made) = of.makes.take() {
+            frames.body.push_line(made);
+        }
         for (digest, bytes) in of.stage.waiting() {
             frames.item(digest, bytes);
         }
@@ -317,7 +407,10 @@ impl<'a> Overlay<'a> {
             frames.object(go.facts(&taken), None);
         }
         for edit in &edits {
-            let record = encode_record(&edit.after);
+            let record = match &edit.own {
+                None => encode_record(&edit.after),
+                Some(own) => encode_own(own),
+            };
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
@@ -342,19 +435,30 @@ impl<'a> Overlay<'a> {
     }
 
     fn base_object(&self, base: Tid, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
-        self.engine.object(self.line, oid, base).map_err(read_error(format!("object {oid} as of {base}")))
+        let found = self.engine.object(self.view.line, oid, base);
+        found.map_err(read_error(format!("object {oid} as of {base}")))
+    }
+
+    /// Whether the line got another base since: then anything on it may have changed, whoever wrote to it last.
+    fn is_rebased_since(&self, base: Tid) -> Result<bool, ReadError> {
+        if self.view.line == LineId::TRUNK {
+            return Ok(false);
+        }
+        let before = self.engine.view(self.view.line, base).map_err(read_error("the version as it was"))?;
+        Ok(before.shelf() != self.view.shelf())
     }
 
     /// One object of a change set over the head: what to write, or what stands against it.
     fn merge_object(
         &self,
         base: Tid,
+        is_rebased: bool,
         change: &ObjectChange,
         of: &mut Origin<'_>,
     ) -> Result<Result<Option<Edit>, Vec<Conflict>>, ReadError> {
         let (oid, tid) = (change.oid, of.tid);
-        let (replaces, head) = self.newest(oid)?;
-        let moved = replaces.is_some_and(|revision| revision > base);
+        let Newest { replaces, object: head, own } = self.newest(oid)?;
+        let moved = is_rebased || replaces.is_some_and(|revision| revision > base);
         let merged;
         let cells: &[CellChange] = if moved {
             let before = self.base_object(base, oid)?;
@@ -409,23 +513,34 @@ impl<'a> Overlay<'a> {
         if after.cells().len() > CELLS_MAX {
             return Ok(Err(vec![Conflict { oid, reason: ConflictReason::TooManyCells, since: None }]));
         }
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after) })))
+        let own = (self.view.line != LineId::TRUNK).then(|| {
+            let was = |key: &CellKey| head.as_ref().and_then(|object| object.content(key));
+            let written = cells.iter().filter(|(key, content)| was(key) != content.as_ref());
+            own.unwrap_or_default().with(&written.cloned().collect::<Vec<_>>(), tid)
+        });
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own })))
     }
 
-    /// The newest record of an object, also one that says "gone", and what it holds. One look-up for a new object.
-    fn newest(&self, oid: Oid) -> Result<(Option<Tid>, Option<Arc<Object>>), ReadError> {
-        if self.objects.contains_key(&oid) {
+    /// What there is of an object. One look-up for a new one.
+    fn newest(&self, oid: Oid) -> Result<Newest, ReadError> {
+        if let Some(over) = self.objects.get(&oid) {
+            let own = if let Over::Object(_, own) = over { own.clone() } else { None };
             let object = self.object(oid)?;
-            return Ok((object.as_ref().map(|object| object.revision()), object));
+            return Ok(Newest { replaces: object.as_ref().map(|object| object.revision()), object, own });
         }
-        if let Some(Some(object)) = self.engine.cache.object(self.line, oid, self.head) {
-            return Ok((Some(object.revision()), Some(object)));
+        let of = |error| read_error(format!("object {oid}"))(error);
+        if self.view.line != LineId::TRUNK {
+            let (replaces, own) = self.engine.own(&self.view, oid).map_err(of)?.unzip();
+            return Ok(Newest { replaces, object: self.head_object(oid)?, own });
         }
-        let found = self.engine.revision(self.line, oid, self.head);
-        match found.map_err(read_error(format!("object {oid}")))? {
-            Some(revision) => Ok((Some(revision.tid), self.head_object(oid)?)),
-            None => Ok((None, None)),
+        if let Some(Some(object)) = self.engine.cache.object(Shelf::TRUNK, oid, self.view.tid) {
+            return Ok(Newest { replaces: Some(object.revision()), object: Some(object), own: None });
         }
+        let replaces = match self.engine.revision(LineId::TRUNK, oid, self.view.tid).map_err(of)? {
+            None => return Ok(Newest::default()),
+            Some(revision) => Some(revision.tid),
+        };
+        Ok(Newest { replaces, object: self.head_object(oid)?, own: None })
     }
 
     fn check_structure(
@@ -508,11 +623,23 @@ fn structural(oid: Oid, violation: Violation) -> Conflict {
     Conflict { oid, reason: ConflictReason::Structure(violation), since: None }
 }
 
+/// What there is of an object.
+#[derive(Default)]
+struct Newest {
+    /// The commit that wrote its newest record on the line, also one that says "gone".
+    replaces: Option<Tid>,
+    object: Option<Arc<Object>>,
+    /// On a version: what that holds of it itself.
+    own: Option<Own>,
+}
+
 /// One object before and after.
 struct Edit {
     replaces: Option<Tid>,
     before: Option<Arc<Object>>,
     after: Arc<Object>,
+    /// On a version: what that holds of it itself.
+    own: Option<Own>,
 }
 
 /// How the place of an object changes.
@@ -647,6 +774,6 @@ impl FramesBuilder {
         let (body, content, head) = self.body.finish(Some(meta));
         let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
         self.frames.push((frame, head));
-        Woven { line: self.line, tid: self.tid, frames: self.frames, written: Vec::new() }
+        Woven { tid: self.tid, frames: self.frames, written: Vec::new() }
     }
 }

@@ -29,6 +29,11 @@ pub(crate) enum KindDisk {
     Import,
     Undo { of: Vec<u64> },
     Restore { from: u64 },
+    Open { parent: u32, base: u64 },
+    Update { to: u64 },
+    Merge { line: u32, through: u64, is_whole: bool },
+    Discard,
+    Manage,
 }
 
 /// Who committed, when and what for.
@@ -146,12 +151,41 @@ pub(crate) struct SideDisk {
     pub(crate) expires_micros: u64,
 }
 
+/// What can be done with a version. Variants are only added at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LineStatusDisk {
+    Open,
+    Closed,
+    Discarded,
+}
+
+/// What a version is from this commit on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LineStateDisk {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) owner: String,
+    pub(crate) parent: u32,
+    pub(crate) base: u64,
+    /// Own cells written up to this commit do not count any more.
+    pub(crate) floor: u64,
+    pub(crate) status: LineStatusDisk,
+}
+
+/// The same, with the number of the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LineDisk {
+    pub(crate) line: u32,
+    pub(crate) state: LineStateDisk,
+}
+
 /// The head of a frame of any kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeadDisk {
     pub(crate) entries: Vec<EntryDisk>,
     pub(crate) items: Vec<ItemDisk>,
     pub(crate) side: Vec<SideDisk>,
+    pub(crate) lines: Vec<LineDisk>,
 }
 
 impl HeadDisk {
@@ -165,6 +199,9 @@ impl HeadDisk {
         for side in &self.side {
             digest.update(&[side.space]);
             digest.update(blake3::hash(&side.key).as_bytes());
+        }
+        for line in &self.lines {
+            digest.update(blake3::hash(&super::encode(line)).as_bytes());
         }
         *digest.finalize().as_bytes()
     }
@@ -206,6 +243,12 @@ impl BodyBuilder {
         self.head.side.push(SideDisk { space, key: key.to_vec(), chunk, expires_micros });
     }
 
+    /// Adds what a version is from now on.
+    pub(crate) fn push_line(&mut self, line: LineDisk) {
+        self.head_bytes += line.state.name.len() + line.state.title.len() + line.state.owner.len() + 48;
+        self.head.lines.push(line);
+    }
+
     /// Whether a body with `more` bytes would be too large for one frame of at most `frame_bytes_max`.
     pub(crate) fn is_full(&self, more: usize, frame_bytes_max: u64) -> bool {
         let is_above = |bytes: usize, sixteenths| bytes as u64 > frame_bytes_max / 16 * sixteenths;
@@ -215,7 +258,10 @@ impl BodyBuilder {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.head.entries.is_empty() && self.area.is_empty() && self.head.side.is_empty()
+        self.head.entries.is_empty()
+            && self.area.is_empty()
+            && self.head.side.is_empty()
+            && self.head.lines.is_empty()
     }
 
     /// The body, its content digest, and the head with what is needed to find things once the body has a location.

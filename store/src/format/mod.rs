@@ -13,7 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) mod body;
+pub(crate) mod own;
 pub(crate) mod record;
+pub(crate) mod resolution;
 pub(crate) mod value;
 
 /// No encoded thing is larger than this: the largest frame.
@@ -45,13 +47,13 @@ fn options() -> impl Options {
     bincode::DefaultOptions::new().with_limit(ENCODED_BYTES_MAX)
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let encoded = options().serialize(value);
     assert!(encoded.is_ok(), "BUG: a disk type within its limits always encodes: {:?}", encoded.err());
     encoded.unwrap_or_default()
 }
 
-fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, FormatError> {
+pub(crate) fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, FormatError> {
     options().deserialize(bytes).map_err(|source| FormatError::Codec { what, source })
 }
 

@@ -1,8 +1,6 @@
-//! Records: one object as one commit left it on one line.
+//! Records: one whole object as one commit left it on the trunk.
 //!
-//! A record is whole on the trunk. On a version it holds only the version's own cells, and a cell may be absent,
-//! which hides the parent line's. Each cell names the commit that last wrote it, by its number in a short list, so
-//! that blame is a read.
+//! Each cell names the commit that last wrote it, by its number in a short list, so that blame is a read.
 
 use std::sync::Arc;
 
@@ -18,7 +16,7 @@ const WHAT: &str = "a record";
 
 /// The key of a cell. Variants are only added at the end.
 #[derive(Serialize, Deserialize)]
-enum CellKeyDisk {
+pub(super) enum CellKeyDisk {
     Type,
     Place,
     Attribute(String),
@@ -26,7 +24,7 @@ enum CellKeyDisk {
 
 /// What a cell holds. Variants are only added at the end.
 #[derive(Serialize, Deserialize)]
-enum ContentDisk {
+pub(super) enum ContentDisk {
     Type(String),
     Place(PlaceDisk),
     Value(ValueDisk),
@@ -34,7 +32,7 @@ enum ContentDisk {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LargeDisk {
+pub(super) struct LargeDisk {
     digest: [u8; 32],
     bytes: u32,
     blobs: Vec<([u8; 32], u64)>,
@@ -46,7 +44,7 @@ struct CellDisk {
     key: CellKeyDisk,
     /// Index into the record's list of tids.
     written: u16,
-    content: Option<ContentDisk>,
+    content: ContentDisk,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,13 +59,9 @@ pub(crate) fn encode_record(object: &Object) -> Vec<u8> {
     tids.sort_unstable();
     tids.dedup();
     let cells = object.cells().iter().map(|(key, cell)| CellDisk {
-        key: match key {
-            CellKey::Attribute(name) => CellKeyDisk::Attribute(name.to_string()),
-            CellKey::Place => CellKeyDisk::Place,
-            _ => CellKeyDisk::Type,
-        },
+        key: cell_key_disk(key),
         written: tids.binary_search(&cell.tid.as_micros()).unwrap_or_default() as u16,
-        content: Some(content_disk(&cell.content)),
+        content: content_disk(&cell.content),
     });
     let cells = cells.collect();
     super::encode(&RecordDisk { tids, cells })
@@ -78,24 +72,35 @@ pub(crate) fn decode_record(oid: Oid, revision: Tid, bytes: &[u8]) -> Result<Obj
     let record: RecordDisk = super::decode(WHAT, bytes)?;
     let mut cells = Vec::with_capacity(record.cells.len());
     for cell in record.cells {
-        let key = match cell.key {
-            CellKeyDisk::Type => CellKey::Type,
-            CellKeyDisk::Place => CellKey::Place,
-            CellKeyDisk::Attribute(name) => CellKey::Attribute(legal(&name)?),
-        };
+        let key = cell_key_core(cell.key)?;
         let micros =
             record.tids.get(usize::from(cell.written)).ok_or_else(|| rule(WHAT, "a cell names no commit"))?;
-        let content = cell.content.ok_or_else(|| rule(WHAT, "a cell is absent in a whole record"))?;
-        cells.push((key, Cell { tid: Tid::from_micros(*micros), content: content_core(content)? }));
+        cells.push((key, Cell { tid: Tid::from_micros(*micros), content: content_core(cell.content)? }));
     }
     Ok(Object::new(oid, revision, cells))
 }
 
-fn legal(name: &str) -> Result<Name, FormatError> {
-    Name::new(name).map_err(|error| rule(WHAT, error))
+pub(super) fn cell_key_disk(key: &CellKey) -> CellKeyDisk {
+    match key {
+        CellKey::Attribute(name) => CellKeyDisk::Attribute(name.to_string()),
+        CellKey::Place => CellKeyDisk::Place,
+        _ => CellKeyDisk::Type,
+    }
 }
 
-fn content_disk(content: &Content) -> ContentDisk {
+pub(super) fn cell_key_core(disk: CellKeyDisk) -> Result<CellKey, FormatError> {
+    Ok(match disk {
+        CellKeyDisk::Type => CellKey::Type,
+        CellKeyDisk::Place => CellKey::Place,
+        CellKeyDisk::Attribute(name) => CellKey::Attribute(legal(WHAT, &name)?),
+    })
+}
+
+pub(super) fn legal(what: &'static str, name: &str) -> Result<Name, FormatError> {
+    Name::new(name).map_err(|error| rule(what, error))
+}
+
+pub(super) fn content_disk(content: &Content) -> ContentDisk {
     match content {
         Content::Type(name) => ContentDisk::Type(name.to_string()),
         Content::Place(place) => ContentDisk::Place(place.into()),
@@ -110,9 +115,9 @@ fn content_disk(content: &Content) -> ContentDisk {
     }
 }
 
-fn content_core(disk: ContentDisk) -> Result<Content, FormatError> {
+pub(super) fn content_core(disk: ContentDisk) -> Result<Content, FormatError> {
     Ok(match disk {
-        ContentDisk::Type(name) => Content::Type(legal(&name)?),
+        ContentDisk::Type(name) => Content::Type(legal(WHAT, &name)?),
         ContentDisk::Place(place) => Content::Place(Place::try_from(place)?),
         ContentDisk::Value(value) => Content::Value(value.into()),
         ContentDisk::Large(large) => {
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn a_value_nested_deeper_than_the_stack_is_an_error() {
         // One cell whose value is a list in a list in a list ...
-        let mut bytes = vec![1, 10, 1, 2, 1, b'a', 0, 1, 2];
+        let mut bytes = vec![1, 10, 1, 2, 1, b'a', 0, 2];
         bytes.extend([7, 1].repeat(20_000));
         bytes.push(0);
         let error = decode_record(Oid::ROOT, Tid::ZERO, &bytes).unwrap_err();

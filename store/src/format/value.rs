@@ -158,7 +158,7 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, FormatError> {
 /// Where an object stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlaceDisk {
-    parent: [u8; 16],
+    pub(crate) parent: [u8; 16],
     name: String,
     order: String,
 }

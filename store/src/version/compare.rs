@@ -1,0 +1,182 @@
+//! What differs between two lines, each at any time.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use bough_core::object::differing_cells;
+use bough_core::{Oid, Tid};
+
+use crate::database::Database;
+use crate::engine::{Engine, StoreError};
+use crate::format::body::{EntryDisk, HeadDisk, decode_head};
+use crate::history::{HistoryError, ObjectDelta};
+use crate::keys;
+use crate::line::LineId;
+use crate::log::Log;
+use crate::snapshot::Snapshot;
+use crate::version::VersionError;
+use crate::view::View;
+
+/// How many commits are looked up at a time.
+const COMMITS_BATCH: usize = 1_000;
+
+/// Part of what differs between two states.
+#[derive(Clone, Debug)]
+pub struct Differences {
+    /// The objects, each as it is in the one and in the other.
+    pub objects: Vec<ObjectDelta>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl Database {
+    /// What differs from one state of the site to another: `limit` objects after the first `skip`, by oid.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn differences(
+        &self,
+        from: &Snapshot,
+        to: &Snapshot,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Differences, HistoryError> {
+        let engine = &self.inner.engine;
+        let mut found = Differences { objects: Vec::new(), total: 0 };
+        for oid in engine.touched_between(from.view(), to.view())? {
+            let (before, after) = (engine.seen(from.view(), oid)?, engine.seen(to.view(), oid)?);
+            if differing_cells(before.as_deref(), after.as_deref()).is_empty() {
+                continue;
+            }
+            found.total += 1;
+            if found.total > skip && found.objects.len() < limit {
+                found.objects.push(ObjectDelta { oid, before, after });
+            }
+        }
+        Ok(found)
+    }
+
+    /// What this version changed against what it lies on: `limit` objects after the first `skip`, by oid.
+    ///
+    /// # Errors
+    /// [`VersionError::Trunk`] on the trunk, which lies on nothing.
+    pub fn own_changes(&self, skip: usize, limit: usize) -> Result<Differences, VersionError> {
+        let engine = &self.inner.engine;
+        let state = engine.epoch(self.line)?.state;
+        let base = Snapshot::at(engine, state.parent, state.base)?;
+        Ok(self.differences(&base, &self.snapshot(), skip, limit)?)
+    }
+
+    /// How many commits the parent line has got since this version's base, counted up to `limit`.
+    ///
+    /// # Errors
+    /// [`VersionError::Trunk`] on the trunk.
+    pub fn commits_behind(&self, limit: usize) -> Result<usize, VersionError> {
+        let engine = &self.inner.engine;
+        let state = engine.epoch(self.line)?.state;
+        let parent = engine.open_parent(&state);
+        let mut count = 0;
+        let after = (state.base, u32::MAX);
+        engine.commits_from(parent, after, engine.head(), &mut |(_, part)| {
+            count += usize::from(part == 0);
+            if count < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(count)
+    }
+}
+
+impl Engine {
+    /// Every object that may differ between two views; more than those do no harm. Costs by the commits between them
+    /// and by what the versions touched that only one of them has.
+    pub(crate) fn touched_between(&self, a: &View, b: &View) -> Result<BTreeSet<Oid>, HistoryError> {
+        let mut found = BTreeSet::new();
+        let mut pairs = vec![(a.clone(), b.clone())];
+        while let Some((a, b)) = pairs.pop() {
+            if a.line == b.line {
+                let (from, to) = (a.tid.min(b.tid), a.tid.max(b.tid));
+                self.touched_on(a.line, from, to, &mut found)?;
+                if a.shelf() != b.shelf() {
+                    // Merged meanwhile, all that it held before may have gone.
+                    self.touched_by(&a, &mut found);
+                }
+                match (a.below(), b.below()) {
+                    (Some(a), Some(b)) if (a.line, a.tid) != (b.line, b.tid) => pairs.push((a, b)),
+                    _ => {}
+                }
+                continue;
+            }
+            // The higher one goes down until they stand on the same line.
+            let (a_below, b_below) = (a.below(), b.below());
+            let next = if a.depth() >= b.depth() {
+                self.touched_by(&a, &mut found);
+                a_below.map(|below| (below, b))
+            } else {
+                self.touched_by(&b, &mut found);
+                b_below.map(|below| (a, below))
+            };
+            pairs.extend(next);
+        }
+        Ok(found)
+    }
+
+    /// Everything that the uppermost version of a view ever wrote to.
+    fn touched_by(&self, view: &View, into: &mut BTreeSet<Oid>) {
+        into.extend(view.top().map(|layer| layer.line.all_touched()).unwrap_or_default());
+    }
+
+    /// Everything that the commits of a line wrote to, after one tid and up to another.
+    fn touched_on(
+        &self,
+        line: LineId,
+        after: Tid,
+        up_to: Tid,
+        into: &mut BTreeSet<Oid>,
+    ) -> Result<(), StoreError> {
+        let mut after = (after, u32::MAX);
+        loop {
+            let mut batch: Vec<(Tid, u32)> = Vec::new();
+            self.commits_from(line, after, up_to, &mut |at| {
+                batch.push(at);
+                if batch.len() < COMMITS_BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            for at in &batch {
+                let head = self.retried(|| self.head_at(line, *at))?;
+                into.extend(head.entries.iter().map(oid_of_entry));
+            }
+            match batch.last() {
+                Some(last) if batch.len() == COMMITS_BATCH => after = *last,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// What one frame of a commit did; looked up here, as pack may move it at any time.
+    fn head_at(&self, line: LineId, (tid, part): (Tid, u32)) -> Result<HeadDisk, StoreError> {
+        let found = self.index.get(&keys::commit(line, tid, part))?;
+        let at = found.as_deref().and_then(keys::parse_commit_at);
+        let missing = || StoreError::Missing { what: format!("a part of commit {tid}") };
+        Ok(decode_head(&self.log.read(at.ok_or_else(missing)?.head)?)?)
+    }
+
+    /// Calls `visit` with each frame of a line's commits, after one of them and up to a tid.
+    fn commits_from(
+        &self,
+        line: LineId,
+        (tid, part): (Tid, u32),
+        up_to: Tid,
+        visit: &mut dyn FnMut((Tid, u32)) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let from = [&keys::commit(line, tid, part)[..], &[0]].concat();
+        let below = keys::commit(line, up_to, u32::MAX);
+        let mut each =
+            |key: &[u8], _: &[u8]| keys::parse_commit(key).map_or(ControlFlow::Continue(()), &mut *visit);
+        Ok(self.index.scan(&from, &below, &mut each)?)
+    }
+}
+
+fn oid_of_entry(entry: &EntryDisk) -> Oid {
+    match entry {
+        EntryDisk::Kept { facts, .. } | EntryDisk::Stripped { facts } => facts.oid(),
+        EntryDisk::Packed { oid, .. } => Oid::from_bytes(*oid),
+    }
+}

@@ -1,0 +1,197 @@
+//! Throwing away what a version changed: all of it, or some.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bough_core::merge::structure::Violation;
+use bough_core::{CellKey, Oid, Snapshot as _, Tid};
+
+use crate::commit::check_open;
+use crate::database::Database;
+use crate::line::{LineState, LineStatus};
+use crate::note::{Kind, Note};
+use crate::own::Own;
+use crate::version::own_cells::ThreeSides;
+use crate::version::reconcile::stands_below;
+use crate::version::{Pick, VersionError};
+use crate::weave::ConflictReason;
+
+/// What a discard did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// The commit; none if it was only asked for.
+    pub tid: Option<Tid>,
+    /// The objects of which something goes.
+    pub objects: Vec<Oid>,
+    /// Those of them that nobody selected, but which cannot stay without what was.
+    pub along: Vec<Oid>,
+}
+
+impl Database {
+    /// Throws this version away. It can be opened again until pack takes what it held.
+    ///
+    /// # Errors
+    /// [`VersionError::HasVersions`] where others lie on it, unless `despite_others`: those stay as they are, and are
+    /// merged into the line below.
+    pub fn discard(&self, despite_others: bool, note: Note) -> Result<Tid, VersionError> {
+        let engine = &self.inner.engine;
+        engine.wait_for_index()?;
+        let _lead = self.inner.committer.lead();
+        let state = engine.epoch(self.line)?.state;
+        if state.status == LineStatus::Discarded {
+            return Err(VersionError::Status { name: state.name.clone(), status: state.status });
+        }
+        let all = engine.lines.all(engine.head());
+        let on_it = all.iter().filter(|(_, epoch)| {
+            epoch.state.status == LineStatus::Open && engine.open_parent(&epoch.state) == self.line
+        });
+        let on_it: Vec<String> = on_it.map(|(_, epoch)| epoch.state.name.clone()).collect();
+        if !on_it.is_empty() && !despite_others {
+            return Err(VersionError::HasVersions(on_it));
+        }
+        let state = LineState { status: LineStatus::Discarded, ..LineState::clone(&state) };
+        engine.commit_own(self.line, Vec::new(), Some(state), &note.of_kind(Kind::Discard))
+    }
+
+    /// Throws away some of what this version changed, and what cannot stay without it. With `dry_run` it only says
+    /// what would go.
+    ///
+    /// # Errors
+    /// [`VersionError::NothingSelected`] where the version changed nothing of that.
+    pub fn discard_part(&self, picks: &[Pick], dry_run: bool, note: Note) -> Result<Discarded, VersionError> {
+        let engine = &self.inner.engine;
+        engine.wait_for_index()?;
+        let _lead = self.inner.committer.lead();
+        check_open(engine, self.line)?;
+        let sides = ThreeSides::new(engine, self.line, None)?;
+        let mut goes = Going { sides: &sides, cells: BTreeMap::new() };
+        for pick in picks {
+            goes.pick(pick)?;
+        }
+        if goes.cells.is_empty() {
+            return Err(VersionError::NothingSelected);
+        }
+        let selected: BTreeSet<Oid> = goes.cells.keys().copied().collect();
+        let note = note.of_kind(Kind::Discard);
+        loop {
+            goes.close_over()?;
+            let own = goes.left();
+            let objects: Vec<Oid> = goes.cells.keys().copied().collect();
+            let along = objects.iter().copied().filter(|oid| !selected.contains(oid)).collect();
+            let tried = if dry_run {
+                let mut stage = crate::draft::Stage::new(std::sync::Arc::clone(engine));
+                let origin = crate::weave::Origin::new(&mut stage, &note, (Tid::MAX, 0));
+                engine.weave_own(self.line, own, None, origin).map(|_| None)
+            } else {
+                engine.commit_own(self.line, own, None, &note).map(Some)
+            };
+            match tried {
+                Ok(tid) => return Ok(Discarded { tid, objects, along }),
+                // A name that goes back may be another's by now: that has to go back, too.
+                Err(VersionError::Incomplete(conflicts)) => {
+                    let mut grows = false;
+                    for conflict in &conflicts {
+                        if let ConflictReason::Structure(Violation::NameTaken { oid, other, .. }) =
+                            &conflict.reason
+                        {
+                            grows |= goes.place_of(*oid) | goes.place_of(*other);
+                        }
+                    }
+                    if !grows {
+                        return Err(VersionError::Incomplete(conflicts));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The cells that go.
+struct Going<'a> {
+    sides: &'a ThreeSides<'a>,
+    cells: BTreeMap<Oid, BTreeSet<CellKey>>,
+}
+
+impl Going<'_> {
+    fn pick(&mut self, pick: &Pick) -> Result<(), VersionError> {
+        match pick {
+            Pick::Object(oid) => self.whole(*oid),
+            Pick::Cell(oid, key) => {
+                let own = self.sides.own.get(oid);
+                if own.is_some_and(|(_, own)| own.cell(key).is_some()) {
+                    self.cells.entry(*oid).or_default().insert(key.clone());
+                }
+            }
+            Pick::Below(top) => {
+                for oid in self.sides.own.keys().copied().collect::<Vec<_>>() {
+                    if stands_below(&self.sides.version, oid, *top)?
+                        || stands_below(&self.sides.base, oid, *top)?
+                    {
+                        self.whole(oid);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, oid: Oid) {
+        if let Some((_, own)) = self.sides.own.get(&oid) {
+            let keys = own.cells().iter().map(|(key, _)| key.clone());
+            self.cells.entry(oid).or_default().extend(keys);
+        }
+    }
+
+    /// Lets the place of an object go, if the version holds it. Whether that is new.
+    fn place_of(&mut self, oid: Oid) -> bool {
+        let holds = self.sides.own.get(&oid).is_some_and(|(_, own)| own.cell(&CellKey::Place).is_some());
+        if !holds {
+            return false;
+        }
+        let is_new = self.cells.entry(oid).or_default().insert(CellKey::Place);
+        if is_new && self.is_made_here(oid) {
+            self.whole(oid);
+        }
+        is_new
+    }
+
+    fn is_made_here(&self, oid: Oid) -> bool {
+        matches!(self.sides.base.object(oid), Ok(None))
+    }
+
+    /// Takes in what cannot stay: what was made here goes as a whole, and with it what stands in it.
+    fn close_over(&mut self) -> Result<(), VersionError> {
+        let mut gone: Vec<Oid> = Vec::new();
+        for (oid, keys) in &self.cells {
+            let made_here = self.is_made_here(*oid);
+            if made_here && (keys.contains(&CellKey::Place) || keys.contains(&CellKey::Type)) {
+                gone.push(*oid);
+            }
+        }
+        while let Some(top) = gone.pop() {
+            self.whole(top);
+            for oid in self.sides.own.keys().copied().collect::<Vec<_>>() {
+                let place = self.sides.version.object(oid)?.and_then(|object| object.place().cloned());
+                if place.is_some_and(|place| place.parent == top)
+                    && self.place_of(oid)
+                    && self.is_made_here(oid)
+                {
+                    gone.push(oid);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the version holds afterwards, of the objects of which something goes.
+    fn left(&self) -> Vec<(Oid, Own)> {
+        let mut left = Vec::new();
+        for (oid, keys) in &self.cells {
+            let Some((_, own)) = self.sides.own.get(oid) else { continue };
+            let mut own = own.clone();
+            keys.iter().for_each(|key| own.drop_cell(key));
+            left.push((*oid, own));
+        }
+        left
+    }
+}

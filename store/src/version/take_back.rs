@@ -1,0 +1,183 @@
+//! Undo where versions are concerned: inside one, and of the merge of one.
+//!
+//! Inside a version a cell that goes back to what nobody had touched is dropped, so that it follows the parent line
+//! again. The undo of a merge gives the version back what it had merged, compared from now on with what the parent
+//! line holds after the undo: merged again, it brings the same changes, and nothing has to be settled twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bough_core::merge::{Merge, merge_contents};
+use bough_core::object::differing_cells;
+use bough_core::{CellKey, Content, Object, Oid, Tid};
+
+use crate::engine::{Engine, StoreError, read_error};
+use crate::line::{LineId, LineState, LineStatus};
+use crate::note::{Kind, Note};
+use crate::own::{Own, OwnBase, OwnCell};
+use crate::undo::{BlockedCell, BlockerReason, Touch, UndoChoices, UndoError};
+use crate::version::VersionError;
+use crate::view::View;
+use crate::weave::{Origin, Woven};
+
+/// What a version shall hold of one object after an undo in it.
+pub(crate) struct OwnBack {
+    pub(crate) oid: Oid,
+    pub(crate) own: Own,
+    /// Whether that is something else than now.
+    pub(crate) changes: bool,
+    /// The object as the version shows it now.
+    pub(crate) now: Option<Arc<Object>>,
+    /// The object as it would show it then.
+    pub(crate) then: Option<Object>,
+    /// The cells that are blocked.
+    pub(crate) blocked: Vec<(BlockerReason, Option<Tid>)>,
+}
+
+impl OwnBack {
+    /// Whether the object stands somewhere else then.
+    pub(crate) fn moves(&self) -> bool {
+        self.now.as_ref().and_then(|object| object.place()) != self.then.as_ref().and_then(Object::place)
+    }
+}
+
+/// Takes back, in a version, what these commits did to one object; newest first.
+pub(crate) fn own_back(
+    engine: &Engine,
+    view: &View,
+    oid: Oid,
+    touches: &[Touch],
+    choices: &UndoChoices,
+) -> Result<OwnBack, UndoError> {
+    let (_, mut own) = engine.own(view, oid)?.unwrap_or_default();
+    let below = match view.below() {
+        Some(below) => engine.seen(&below, oid)?,
+        None => None,
+    };
+    let mut blocked = Vec::new();
+    for touch in touches {
+        let after = engine.view(view.line, touch.tid)?;
+        let before = engine.view(view.line, Tid::from_micros(touch.tid.as_micros().saturating_sub(1)))?;
+        let (own_before, own_after) = (engine.own(&before, oid)?, engine.own(&after, oid)?);
+        let (own_before, own_after) = (own_before.unwrap_or_default().1, own_after.unwrap_or_default().1);
+        let (object_before, object_after) = (engine.seen(&before, oid)?, engine.seen(&after, oid)?);
+        let mut keys: Vec<&CellKey> =
+            own_before.cells().iter().chain(own_after.cells()).map(|(key, _)| key).collect();
+        keys.sort();
+        keys.dedup();
+        for key in keys {
+            let (was, became) = (own_before.cell(key), own_after.cell(key));
+            let same = was.map(|cell| &cell.content) == became.map(|cell| &cell.content);
+            let skipped = choices.skip.iter().any(|(of, skipped)| *of == oid && skipped == key)
+                || choices.choose.iter().any(|(of, chosen, _)| *of == oid && chosen == key);
+            if same || skipped {
+                continue;
+            }
+            let content = |object: &Option<Arc<Object>>| {
+                object.as_ref().and_then(|object| object.content(key)).cloned()
+            };
+            let now_object = own.over(oid, below.as_deref(), Tid::MAX);
+            let now = now_object.as_ref().and_then(|object| object.content(key));
+            let (before, after) = (content(&object_before), content(&object_after));
+            let mut put = |content: Option<Content>| {
+                let base = was.or(became).map_or(OwnBase::Line, |cell| cell.base.clone());
+                own.put(key.clone(), OwnCell { tid: Tid::MAX, base, content });
+            };
+            match (now == after.as_ref(), was) {
+                (true, None) => own.drop_cell(key),
+                (true, Some(was)) => put(was.content.clone()),
+                (false, _) if now == before.as_ref() => {}
+                (false, _) => {
+                    let fetch = |large: &_| engine.large(large).map_err(read_error("a large value"));
+                    let type_name = now_object.as_ref().and_then(Object::type_name);
+                    let policy = engine.types.merge_policy(type_name, key);
+                    match merge_contents(policy, after.as_ref(), now, before.as_ref(), &fetch)? {
+                        Merge::Settled(content) => put(content),
+                        Merge::Conflict => {
+                            let later =
+                                now_object.as_ref().and_then(|object| object.cell(key)).map(|cell| cell.tid);
+                            let cell =
+                                BlockedCell { cell: key.clone(), now: now.cloned(), undone: after, before };
+                            blocked.push((BlockerReason::Cell(Box::new(cell)), later));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (of, key, content) in &choices.choose {
+        if *of == oid {
+            own.put(key.clone(), OwnCell { tid: Tid::MAX, base: OwnBase::Line, content: content.clone() });
+        }
+    }
+    let now = engine.seen(view, oid)?;
+    let held = engine.own(view, oid)?.unwrap_or_default().1;
+    let then = own.over(oid, below.as_deref(), Tid::MAX);
+    Ok(OwnBack { oid, changes: held != own, own, now, then, blocked })
+}
+
+/// For each version that one of these commits merged, the frames that give it back what an undo takes away.
+pub(crate) fn reopening(
+    engine: &Arc<Engine>,
+    line: LineId,
+    of: &[Tid],
+    note: &Note,
+    moment: (Tid, u64),
+    stage: &mut crate::draft::Stage,
+) -> Result<Vec<Woven>, UndoError> {
+    let mut given_back: BTreeMap<LineId, HashMap<Oid, Own>> = BTreeMap::new();
+    for &tid in of {
+        let Kind::Merge { line: version, .. } = engine.commit_record(line, tid)?.kind else { continue };
+        if version == line {
+            continue;
+        }
+        let view = engine.view(version, engine.head())?;
+        let owns = given_back.entry(version).or_default();
+        engine.heads_of(line, tid, &mut |head| {
+            for entry in &head.entries {
+                let crate::format::body::EntryDisk::Kept { facts, .. } = entry else { continue };
+                let oid = facts.oid();
+                let delta = engine.delta(line, oid, tid, facts.replaces())?;
+                let seen = engine.seen(&view, oid)?;
+                let own = match owns.entry(oid) {
+                    std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(place) => {
+                        place.insert(engine.own(&view, oid)?.unwrap_or_default().1)
+                    }
+                };
+                for (key, ..) in differing_cells(delta.before.as_deref(), delta.after.as_deref()) {
+                    let held = own.cell(key);
+                    let content = match held {
+                        Some(held) => held.content.clone(),
+                        None => seen.as_ref().and_then(|object| object.content(key)).cloned(),
+                    };
+                    let written = held.map_or(moment.0, |held| held.tid);
+                    let cell = OwnCell { tid: written, base: OwnBase::At(moment.0), content };
+                    own.put(key.clone(), cell);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let mut frames = Vec::new();
+    for (version, owns) in given_back {
+        let Some(epoch) = engine.lines.known(version).and_then(|found| found.epoch_at(engine.head())) else {
+            continue;
+        };
+        let reopened = LineState { status: LineStatus::Open, ..LineState::clone(&epoch.state) };
+        let state = (reopened != *epoch.state).then_some(reopened);
+        let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();
+        owns.sort_by_key(|(oid, _)| *oid);
+        let origin = Origin::new(stage, note, moment);
+        match engine.weave_own(version, owns, state, origin) {
+            Ok(woven) => frames.push(woven),
+            Err(VersionError::History(error)) => return Err(error.into()),
+            Err(VersionError::Commit(error)) => return Err(error.into()),
+            Err(other) => {
+                let what = format!("what version number {} gets back: {other}", version.0);
+                return Err(StoreError::Missing { what }.into());
+            }
+        }
+    }
+    Ok(frames)
+}

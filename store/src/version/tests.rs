@@ -1,0 +1,224 @@
+//! Versions as their users see them.
+
+use bough_core::merge::plan::Resolution;
+use bough_core::{Oid, Tid};
+
+use crate::testing::{open_on, path, seed, seeded};
+use crate::version::{Management, MergeChoice, Merged, NewVersion, Pick, VersionError};
+use crate::{Database, LineStatus, Note, UndoChoices};
+
+fn version(database: &Database, name: &str) -> Database {
+    let new = NewVersion { name: name.into(), ..NewVersion::default() };
+    database.open_version(&new, Note::edit("Opened a version")).unwrap()
+}
+
+fn merge(version: &Database) -> Result<Merged, VersionError> {
+    version.merge(&MergeChoice::default(), Note::edit("Merged"))
+}
+
+fn update(version: &Database) -> Result<Merged, VersionError> {
+    version.update(None, Note::edit("Updated"))
+}
+
+fn undo(database: &Database, tid: Tid) {
+    database.undo(&[tid], &UndoChoices::default(), Note::edit("Undid")).unwrap().expect("something to undo");
+}
+
+fn oid(database: &Database, at: &str) -> Oid {
+    database.oid_at(at)
+}
+
+#[test]
+fn a_version_shows_its_own_changes_over_a_base_that_stands_still() {
+    let trunk = seeded("/a\n/a/x title=one\n/a/y title=two\n/b\n");
+    let v = version(&trunk, "v");
+    trunk.set("/a/y", "title", "later");
+    v.set("/a/x", "title", "mine");
+    v.move_path("/a/x", "/b/z");
+    seed(&v, "/a/new title=n");
+    assert_eq!(v.text(), "/a\n/a/new title=n\n/a/y title=two\n/b\n/b/z title=mine\n");
+    assert_eq!(trunk.text(), "/a\n/a/x title=one\n/a/y title=later\n/b\n");
+    v.delete("/a");
+    assert_eq!(v.text(), "/b\n/b/z title=mine\n");
+    assert_eq!(trunk.text(), "/a\n/a/x title=one\n/a/y title=later\n/b\n");
+}
+
+#[test]
+fn a_merge_brings_everything_once_and_the_version_goes_on_from_there() {
+    let trunk = seeded("/a\n/a/x title=one\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a/x", "title", "mine");
+    v.move_path("/a/x", "/b/z");
+    seed(&trunk, "/c title=c");
+    let tid = merge(&v).unwrap().tid.expect("something to merge");
+    let merged = "/a\n/b\n/b/z title=mine\n/c title=c\n";
+    assert_eq!((trunk.text(), v.text()), (merged.into(), merged.into()));
+    assert_eq!(trunk.head(), tid);
+    assert!(merge(&v).unwrap().tid.is_none(), "there is nothing more to merge");
+    trunk.set("/c", "title", "d");
+    assert_eq!(v.text(), merged, "it stands on the merge");
+    v.set("/b/z", "title", "again");
+    merge(&v).unwrap().tid.expect("something to merge");
+    assert_eq!(trunk.text(), "/a\n/b\n/b/z title=again\n/c title=d\n");
+}
+
+#[test]
+fn an_update_lets_the_parent_line_through_and_keeps_the_own_changes() {
+    let trunk = seeded("/a title=one body=x\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    v.move_path("/a", "/z");
+    trunk.set("/a", "body", "y");
+    seed(&trunk, "/c\n");
+    trunk.delete("/b");
+    let before = v.head();
+    assert!(update(&v).unwrap().tid.is_some());
+    assert_eq!(v.text(), "/c\n/z body=y title=mine\n");
+    let was = v.snapshot_at(before).unwrap();
+    assert_eq!(crate::testing::site_text(&was), "/b\n/z body=x title=mine\n", "as it was");
+    assert!(update(&v).unwrap().tid.is_none(), "it is up to date");
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(trunk.text(), "/c\n/z body=y title=mine\n");
+}
+
+#[test]
+fn names_that_the_parent_line_gives_up_and_takes_are_right_after_an_update() {
+    let trunk = seeded("/x title=x\n");
+    let v = version(&trunk, "v");
+    v.move_path("/x", "/y");
+    trunk.move_path("/x", "/q");
+    // On the version `x` was given up, on the trunk another takes it.
+    seed(&trunk, "/x title=other\n");
+    let conflicts = v.conflicts().unwrap();
+    assert_eq!(conflicts.len(), 1, "both renamed it");
+    v.resolve(&conflicts[0].id, Some(Resolution::Version), "ann").unwrap();
+    update(&v).unwrap().tid.unwrap();
+    assert_eq!(v.text(), "/x title=other\n/y title=x\n");
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(trunk.text(), "/x title=other\n/y title=x\n");
+}
+
+#[test]
+fn the_undo_of_a_merge_gives_the_version_back_what_it_merged() {
+    let trunk = seeded("/a title=one\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    seed(&v, "/b/new title=n\n");
+    let with = v.text();
+    let tid = merge(&v).unwrap().tid.unwrap();
+    undo(&trunk, tid);
+    assert_eq!(trunk.text(), "/a title=one\n/b\n");
+    assert_eq!(v.text(), with, "what the version shows does not change");
+    trunk.set("/b", "title", "b");
+    merge(&v).unwrap().tid.expect("the same changes again");
+    assert_eq!(trunk.text(), "/a title=mine\n/b title=b\n/b/new title=n\n");
+}
+
+#[test]
+fn undo_in_a_version_goes_back_to_what_nobody_touched() {
+    let trunk = seeded("/a title=one\n/b\n");
+    let v = version(&trunk, "v");
+    let set = v.set("/a", "title", "mine");
+    let moved = v.move_path("/a", "/b/a");
+    undo(&v, set);
+    assert_eq!(v.text(), "/b\n/b/a title=one\n");
+    undo(&v, moved);
+    assert_eq!(v.text(), "/a title=one\n/b\n");
+    assert!(v.own_changes(0, 10).unwrap().objects.is_empty());
+    trunk.set("/a", "title", "two");
+    update(&v).unwrap();
+    assert_eq!(v.text(), trunk.text());
+    assert!(merge(&v).unwrap().tid.is_none());
+}
+
+#[test]
+fn part_of_a_version_is_merged_and_the_rest_later() {
+    let trunk = seeded("/a title=one\n/b title=two\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "A");
+    v.set("/b", "title", "B");
+    seed(&v, "/new\n/new/page title=n\n");
+    let only = Some(vec![Pick::Object(oid(&v, "/a")), Pick::Object(oid(&v, "/new/page"))]);
+    let merged = v.merge(&MergeChoice { only, close: false }, Note::edit("Merged a part")).unwrap();
+    assert_eq!(merged.plan.along, [oid(&v, "/new")], "what the page stands in comes along");
+    assert_eq!(trunk.text(), "/a title=A\n/b title=two\n/new\n/new/page title=n\n");
+    trunk.set("/a", "title", "changed on the trunk");
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(
+        trunk.text(),
+        "/a title=changed on the trunk\n/b title=B\n/new\n/new/page title=n\n"
+            .replace("changed on the trunk", "changed on the trunk")
+    );
+}
+
+#[test]
+fn versions_lie_on_versions() {
+    let trunk = seeded("/a title=one\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "v");
+    let w = version(&v, "w");
+    seed(&w, "/b/w title=w\n");
+    v.set("/a", "title", "later");
+    assert_eq!(w.text(), "/a title=v\n/b\n/b/w title=w\n");
+    merge(&w).unwrap().tid.unwrap();
+    assert_eq!(v.text(), "/a title=later\n/b\n/b/w title=w\n");
+    assert_eq!(trunk.text(), "/a title=one\n/b\n");
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(trunk.text(), "/a title=later\n/b\n/b/w title=w\n");
+    let info = w.version_info().unwrap();
+    assert_eq!((info.parent_name.as_deref(), info.status), (Some("v"), LineStatus::Open));
+}
+
+#[test]
+fn a_version_is_the_same_after_the_log_was_read_again() {
+    let disk = crate::disk::MemoryDisk::new();
+    let trunk = open_on(std::sync::Arc::new(disk.clone()));
+    seed(&trunk, "/a title=one\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    v.move_path("/a", "/b/z");
+    let tid = merge(&v).unwrap().tid.unwrap();
+    undo(&trunk, tid);
+    trunk.set("/a", "title", "two");
+    let (on_v, on_trunk) = (v.text(), trunk.text());
+    drop((trunk, v));
+    let trunk = open_on(std::sync::Arc::new(disk));
+    let v = trunk.version("v").unwrap();
+    assert_eq!((v.text(), trunk.text()), (on_v, on_trunk));
+    assert!(trunk.check(&mut |_, _| {}).unwrap().is_sound());
+    assert!(matches!(merge(&v), Err(VersionError::Conflicts(plan)) if plan.conflicts.len() == 1));
+}
+
+#[test]
+fn part_of_a_version_is_thrown_away_with_what_cannot_stay() {
+    let trunk = seeded("/a title=one\n/b\n");
+    let v = version(&trunk, "v");
+    seed(&v, "/new\n/new/page title=n\n");
+    v.move_path("/a", "/new/a");
+    let gone = v.discard_part(&[Pick::Object(oid(&v, "/new"))], false, Note::edit("Discarded")).unwrap();
+    assert_eq!(gone.along.len(), 2);
+    assert_eq!(v.text(), "/a title=one\n/b\n");
+    let rename = v.move_path("/a", "/z");
+    seed(&v, "/a title=another\n");
+    let gone = v.discard_part(&[Pick::Object(oid(&v, "/z"))], false, Note::edit("Discarded")).unwrap();
+    assert!(rename < gone.tid.unwrap());
+    assert_eq!(v.text(), "/a title=one\n/b\n", "what took its name goes, too");
+}
+
+#[test]
+fn a_discarded_version_is_there_until_pack_and_closed_for_writing() {
+    let trunk = seeded("/a title=one\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    v.discard(false, Note::edit("Discarded")).unwrap();
+    let refused = v.write::<_, crate::testing::StepError>(Note::edit("Wrote"), |draft| {
+        let at = draft.at(&path("/a"))?;
+        Ok(draft.delete(at)?)
+    });
+    assert!(refused.unwrap_err().to_string().contains("cannot write to version `v`: it is discarded"));
+    assert_eq!(v.text(), "/a title=mine\n");
+    let again = Management { status: Some(LineStatus::Open), ..Management::default() };
+    v.manage_version(&again, Note::edit("Opened again")).unwrap();
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(trunk.text(), "/a title=mine\n");
+}
