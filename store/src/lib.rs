@@ -2,7 +2,7 @@
 //!
 //! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format` and `keys`
 //! (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
-//! `weave` and `commit` (writing), `history` and `undo`. `database` is the face.
+//! `weave` and `commit` (writing), `history`, `overrun` and `undo`. `database` is the face.
 //!
 //! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
 
@@ -21,6 +21,7 @@ pub mod index;
 mod keys;
 pub mod log;
 mod note;
+mod overrun;
 mod pack;
 mod replay;
 mod side;
@@ -47,6 +48,7 @@ pub use format::FormatError;
 pub use history::{HistoryError, ObjectDelta};
 pub use keys::LineId;
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
+pub use overrun::{OVERRUNS_MAX, Overrun, Overruns};
 pub use pack::{PackError, PackReport};
 pub use replay::{Progress, ProgressSink};
 pub use side::{SIDE_KEY_BYTES_MAX, SideWrite};

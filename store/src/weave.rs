@@ -234,7 +234,7 @@ impl<'a> Overlay<'a> {
             overlay.take_in(of.stage);
             let mut conflicts = overlay.changed_meanwhile(changes)?;
             let edits = overlay.merge(changes.base, &changes.objects, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, &[], &of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() { overlay.tie(changes.base, edits, &[], &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -248,7 +248,7 @@ impl<'a> Overlay<'a> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
             let edits = overlay.merge(overlay.head, merged, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, back, &of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() { overlay.tie(overlay.head, edits, back, &of) } else { Ok(Err(conflicts)) }
         })
     }
 
@@ -282,7 +282,13 @@ impl<'a> Overlay<'a> {
     }
 
     /// Puts everything into the overlay, checks the tree, and makes the frames.
-    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &Origin<'_>) -> Result<Weaving, ReadError> {
+    fn tie(
+        &mut self,
+        base: Tid,
+        edits: Vec<Edit>,
+        back: &[GoBack],
+        of: &Origin<'_>,
+    ) -> Result<Weaving, ReadError> {
         if edits.is_empty() && back.is_empty() {
             return Ok(Ok(None));
         }
@@ -321,7 +327,8 @@ impl<'a> Overlay<'a> {
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
-        let meta = of.note.to_disk(of.now_micros, container, (edits.len() + back.len()) as u64);
+        let objects = (edits.len() + back.len()) as u64;
+        let meta = of.note.to_disk(of.now_micros, base, container, objects);
         Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
     }
 
