@@ -248,7 +248,11 @@ impl<'a> Overlay<'a> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
             let edits = overlay.merge(overlay.head, merged, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(overlay.head, edits, back, &of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() {
+                overlay.tie(overlay.head, edits, back, &of)
+            } else {
+                Ok(Err(conflicts))
+            }
         })
     }
 
