@@ -17,9 +17,10 @@ use crate::commit::index_frame;
 use crate::database::Database;
 use crate::engine::{Engine, StoreError};
 use crate::format::body::{ChangeDisk, EntryDisk, Head, HeadAt};
+use crate::frames::try_walk;
 use crate::index::{self, Key};
 use crate::keys::{self, LineId};
-use crate::log::{Damage, FrameKind, FrameView, Log, Visited, chunk_payload};
+use crate::log::{Damage, FrameKind, FrameView, Log, Visit, Visited, chunk_payload};
 use crate::snapshot::Snapshot;
 
 /// How many faults are named one by one.
@@ -114,27 +115,20 @@ impl Check<'_> {
         let log = Arc::clone(&self.engine.log);
         let head = self.report.head;
         let (mut bytes, total) = (0, self.report.bytes);
-        let mut failed = None;
-        log.frames_after(log.start(), &mut |visited| {
-            let step = match visited {
-                Visited::Damage(damage) => self.damage(&damage),
+        let walk = |visit: Visit<'_>| log.frames_after(log.start(), visit);
+        try_walk(walk, |visited| {
+            match visited {
+                Visited::Damage(damage) => self.damage(&damage)?,
                 // What is appended while the check runs is another check's.
-                Visited::Frame(frame) if frame.header.tid > head => return ControlFlow::Break(()),
+                Visited::Frame(frame) if frame.header.tid > head => return Ok(ControlFlow::Break(())),
                 Visited::Frame(frame) => {
                     bytes += frame.header.frame_bytes();
                     progress(bytes, total);
-                    self.frame(&frame)
-                }
-            };
-            match step {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+                    self.frame(&frame)?;
                 }
             }
-        })?;
-        failed.map_or(Ok(()), Err)
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Says which objects lie in a damaged stretch of the log.

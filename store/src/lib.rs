@@ -1,7 +1,7 @@
 //! Bough's store: the commit log is the database, an index over it finds things.
 //!
-//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format` and `keys`
-//! (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
+//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format`, `keys` and
+//! `frames` (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
 //! `weave` and `commit` (writing), `history`, `overrun` and `undo`. `database` is the face.
 //!
 //! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
@@ -16,6 +16,7 @@ pub mod disk;
 mod draft;
 mod engine;
 mod format;
+mod frames;
 mod history;
 pub mod index;
 mod keys;

@@ -24,11 +24,12 @@ use crate::commit::{CommitError, index_frame};
 use crate::database::Database;
 use crate::engine::{Engine, Revision, StoreError};
 use crate::format::body::{BodyBuilder, EntryDisk, FactsDisk, Head};
+use crate::frames::try_walk;
 use crate::index::{self, Entry, IndexError, Key};
 use crate::keys::{self, LineId, RevisionAt};
 use crate::log::{
-    AppendError, FrameHeader, FrameKind, Location, Log, LogError, Packable, RewriteError, SegmentId, Visited,
-    chunk_payload,
+    AppendError, FrameHeader, FrameKind, Location, Log, LogError, Packable, RewriteError, SegmentId, Visit,
+    Visited, chunk_payload,
 };
 use crate::side;
 
@@ -185,24 +186,17 @@ impl Database {
 
 /// Everything that the index holds of one segment.
 fn index_segment(engine: &Engine, segment: SegmentId, into: &mut Vec<Entry>) -> Result<(), PackError> {
-    let mut failed = None;
     let mut parts = 0;
-    engine.log.frames_in(segment, &mut |visited| {
-        let Visited::Frame(frame) = visited else { return ControlFlow::Continue(()) };
+    let walk = |visit: Visit<'_>| engine.log.frames_in(segment, visit);
+    try_walk::<StoreError>(walk, |visited| {
+        let Visited::Frame(frame) = visited else { return Ok(ControlFlow::Continue(())) };
         let part = part_number(frame.header.kind, &mut parts);
-        let indexed = Head::of_body(frame.body).and_then(|head| {
-            let (line, at) = (LineId(frame.header.line), head.location(frame.at));
-            index_frame(line, frame.header.tid, part, &head, at, into)
-        });
-        match indexed {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(StoreError::from(error));
-                ControlFlow::Break(())
-            }
-        }
+        let head = Head::of_body(frame.body)?;
+        let (line, at) = (LineId(frame.header.line), head.location(frame.at));
+        index_frame(line, frame.header.tid, part, &head, at, into)?;
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    Ok(())
 }
 
 fn part_number(kind: FrameKind, parts: &mut u32) -> u32 {
@@ -353,28 +347,19 @@ impl<'a> Pack<'a> {
     fn rewritten(&mut self, segment: SegmentId) -> Result<Option<Vec<Rewritten>>, PackError> {
         let engine = Arc::clone(self.engine);
         let mut frames = Vec::new();
-        let mut failed = None;
         let mut damaged = false;
-        engine.log.frames_in(segment, &mut |visited| {
-            let Visited::Frame(frame) = visited else {
-                damaged = true;
-                return ControlFlow::Break(());
-            };
-            match self.frame(frame.header, frame.body, frame.at) {
-                Ok(rewritten) => {
-                    frames.push(rewritten);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok((!damaged).then_some(frames)),
-        }
+        try_walk::<PackError>(
+            |visit| engine.log.frames_in(segment, visit),
+            |visited| {
+                let Visited::Frame(frame) = visited else {
+                    damaged = true;
+                    return Ok(ControlFlow::Break(()));
+                };
+                frames.push(self.frame(frame.header, frame.body, frame.at)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok((!damaged).then_some(frames))
     }
 
     fn frame(&mut self, header: &FrameHeader, body: &[u8], at: Location) -> Result<Rewritten, PackError> {

@@ -12,9 +12,10 @@ use bough_core::Tid;
 use crate::commit::index_frame;
 use crate::engine::StoreError;
 use crate::format::body::Head;
+use crate::frames::try_walk;
 use crate::index::{Entry, TailedIndex};
 use crate::keys::LineId;
-use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visited};
+use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visit, Visited};
 
 /// How many entries go into the tail at a time.
 const ENTRIES_AT_ONCE: usize = 8_000;
@@ -53,39 +54,25 @@ pub(crate) fn replay(
     let mut replay =
         Replay { index, replayed: Replayed::default(), entries: Vec::new(), parts: Vec::new(), up_to: from };
     let (mut bytes, mut reported, bytes_total) = (0, 0, log.bytes());
-    let mut failed = None;
-    log.frames_after(from, &mut |visited| {
-        let step = match visited {
-            Visited::Damage(damage) => {
-                replay.replayed.damage.push(damage);
-                Ok(())
-            }
+    let walk = |visit: Visit<'_>| log.frames_after(from, visit);
+    try_walk::<StoreError>(walk, |visited| {
+        match visited {
+            Visited::Damage(damage) => replay.replayed.damage.push(damage),
             Visited::Frame(frame) => {
                 bytes += frame.header.frame_bytes();
-                replay.frame(&frame)
+                replay.frame(&frame)?;
             }
-        };
+        }
         if let Some(report) = progress
             && bytes >= reported + PROGRESS_BYTES
         {
             reported = bytes;
             report(Progress { bytes, bytes_total, commits: replay.replayed.commits });
         }
-        match step {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failed {
-        Some(error) => Err(error),
-        None => {
-            replay.send()?;
-            Ok(replay.replayed)
-        }
-    }
+    replay.send()?;
+    Ok(replay.replayed)
 }
 
 struct Replay<'a> {
