@@ -17,7 +17,7 @@ use crate::commit::index_frame;
 use crate::database::Database;
 use crate::engine::{Engine, StoreError};
 use crate::format::body::{ChangeDisk, EntryDisk, Head, HeadAt};
-use crate::frames::try_walk;
+use crate::frames::{Parts, try_walk};
 use crate::index::{self, Key};
 use crate::keys::{self, LineId};
 use crate::log::{Damage, FrameKind, FrameView, Log, Visit, Visited, chunk_payload};
@@ -90,7 +90,7 @@ impl Database {
             report: CheckReport { head: self.head(), bytes: engine.log.bytes(), ..CheckReport::default() },
             previous: None,
             blobs: HashMap::new(),
-            parts: 0,
+            parts: Parts::default(),
         };
         check.log(progress)?;
         check.revisions()?;
@@ -107,7 +107,7 @@ struct Check<'a> {
     previous: Option<[u8; 32]>,
     /// Blobs that records name, with one object that does.
     blobs: HashMap<BlobRef, Oid>,
-    parts: u32,
+    parts: Parts,
 }
 
 impl Check<'_> {
@@ -118,7 +118,10 @@ impl Check<'_> {
         let walk = |visit: Visit<'_>| log.frames_after(log.start(), visit);
         try_walk(walk, |visited| {
             match visited {
-                Visited::Damage(damage) => self.damage(&damage)?,
+                Visited::Damage(damage) => {
+                    self.parts.damage(&damage);
+                    self.damage(&damage)?;
+                }
                 // What is appended while the check runs is another check's.
                 Visited::Frame(frame) if frame.header.tid > head => return Ok(ControlFlow::Break(())),
                 Visited::Frame(frame) => {
@@ -175,19 +178,28 @@ impl Check<'_> {
         }
         let at = head.location(frame.at);
         self.chunks(frame, &head, at);
-        let part = match frame.header.kind {
-            FrameKind::Part => {
-                self.parts += 1;
-                self.parts
-            }
+        let (part, must_be_indexed) = match frame.header.kind {
+            FrameKind::Part => (self.parts.part(frame.header.tid), false),
             FrameKind::Commit => {
-                self.parts = 0;
                 self.report.commits += 1;
-                0
+                let is_whole = self.parts.is_whole(frame.header.tid, &head);
+                if !is_whole {
+                    self.damage(&frame.incomplete())?;
+                }
+                (0, is_whole)
             }
-            FrameKind::Items | FrameKind::Side => 0,
+            FrameKind::Items | FrameKind::Side => (0, true),
         };
-        self.indexed(&name, frame, part, &head, at)
+        // Of parts without a closing frame the index knows nothing; a commit that lost a part it may have met whole.
+        if must_be_indexed || self.knows_commit(frame)? {
+            self.indexed(&name, frame, part, &head, at)?;
+        }
+        Ok(())
+    }
+
+    fn knows_commit(&self, frame: &FrameView<'_>) -> Result<bool, StoreError> {
+        let closing = keys::commit(LineId(frame.header.line), frame.header.tid, 0);
+        Ok(self.engine.index.get(&closing)?.is_some())
     }
 
     /// Compares every record and item of a frame with its digest.

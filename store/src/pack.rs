@@ -20,16 +20,16 @@ use bough_core::value::Digest;
 use bough_core::{Oid, Tid};
 
 use crate::check::kept_aside;
-use crate::commit::{CommitError, index_frame};
+use crate::commit::CommitError;
 use crate::database::Database;
 use crate::engine::{Engine, Revision, StoreError};
 use crate::format::body::{BodyBuilder, EntryDisk, FactsDisk, Head};
-use crate::frames::try_walk;
+use crate::frames::{Gathered, try_walk};
 use crate::index::{self, Entry, IndexError, Key};
 use crate::keys::{self, LineId, RevisionAt};
 use crate::log::{
-    AppendError, FrameHeader, FrameKind, Location, Log, LogError, Packable, RewriteError, SegmentId, Visit,
-    Visited, chunk_payload,
+    AppendError, FrameHeader, Location, Log, LogError, Packable, RewriteError, SegmentId, Visit, Visited,
+    chunk_payload,
 };
 use crate::side;
 
@@ -143,9 +143,10 @@ impl Database {
     fn move_index(&self) -> Result<bool, PackError> {
         let engine = &self.inner.engine;
         let Some(rewrite) = engine.log.unfinished_rewrite() else { return Ok(true) };
-        let (mut old, mut new) = (Vec::new(), Vec::new());
+        let (mut old, mut new) = (Gathered::default(), Gathered::default());
         rewrite.old.iter().try_for_each(|segment| index_segment(engine, *segment, &mut old))?;
         rewrite.new.iter().try_for_each(|segment| index_segment(engine, *segment, &mut new))?;
+        let (old, new) = (old.entries, new.entries);
         let old: HashMap<Key, Option<index::Value>> =
             old.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let kept: HashSet<Key> = new.iter().map(|entry| entry.key.clone()).collect();
@@ -185,32 +186,16 @@ impl Database {
 }
 
 /// Everything that the index holds of one segment.
-fn index_segment(engine: &Engine, segment: SegmentId, into: &mut Vec<Entry>) -> Result<(), PackError> {
-    let mut parts = 0;
+fn index_segment(engine: &Engine, segment: SegmentId, into: &mut Gathered) -> Result<(), PackError> {
     let walk = |visit: Visit<'_>| engine.log.frames_in(segment, visit);
     try_walk::<StoreError>(walk, |visited| {
-        let Visited::Frame(frame) = visited else { return Ok(ControlFlow::Continue(())) };
-        let part = part_number(frame.header.kind, &mut parts);
-        let head = Head::of_body(frame.body)?;
-        let (line, at) = (LineId(frame.header.line), head.location(frame.at));
-        index_frame(line, frame.header.tid, part, &head, at, into)?;
+        match visited {
+            Visited::Frame(frame) => _ = into.frame(&frame)?,
+            Visited::Damage(damage) => into.damage(&damage),
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(())
-}
-
-fn part_number(kind: FrameKind, parts: &mut u32) -> u32 {
-    match kind {
-        FrameKind::Part => {
-            *parts += 1;
-            *parts
-        }
-        FrameKind::Commit => {
-            *parts = 0;
-            0
-        }
-        _ => 0,
-    }
 }
 
 struct Pack<'a> {
