@@ -83,11 +83,17 @@ impl Database {
     pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport, StoreError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
-        let snapshot = self.snapshot();
+        // Between two commits, so that the index knows everything up to the last tid.
+        let (snapshot, last) = {
+            let _lead = self.inner.committer.lead();
+            (self.snapshot(), engine.log.last_tid())
+        };
+        let head = bough_core::Snapshot::tid(&snapshot);
         let mut check = Check {
             engine,
             snapshot: &snapshot,
-            report: CheckReport { head: self.head(), bytes: engine.log.bytes(), ..CheckReport::default() },
+            last,
+            report: CheckReport { head, bytes: engine.log.bytes(), ..CheckReport::default() },
             previous: None,
             blobs: HashMap::new(),
             parts: Parts::default(),
@@ -103,6 +109,8 @@ impl Database {
 struct Check<'a> {
     engine: &'a Engine,
     snapshot: &'a Snapshot,
+    /// The last tid of the log when the check began; what comes behind is another check's.
+    last: Tid,
     report: CheckReport,
     previous: Option<[u8; 32]>,
     /// Blobs that records name, with one object that does.
@@ -113,7 +121,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn log(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
         let log = Arc::clone(&self.engine.log);
-        let head = self.report.head;
+        let last = self.last;
         let (mut bytes, total) = (0, self.report.bytes);
         let walk = |visit: Visit<'_>| log.frames_after(log.start(), visit);
         try_walk(walk, |visited| {
@@ -122,8 +130,7 @@ impl Check<'_> {
                     self.parts.damage(&damage);
                     self.damage(&damage)?;
                 }
-                // What is appended while the check runs is another check's.
-                Visited::Frame(frame) if frame.header.tid > head => return Ok(ControlFlow::Break(())),
+                Visited::Frame(frame) if frame.header.tid > last => return Ok(ControlFlow::Break(())),
                 Visited::Frame(frame) => {
                     bytes += frame.header.frame_bytes();
                     progress(bytes, total);
@@ -186,7 +193,8 @@ impl Check<'_> {
                 if !is_whole {
                     self.damage(&frame.incomplete())?;
                 }
-                (0, is_whole)
+                // What is newer than the head could not be made durable and was never shown.
+                (0, is_whole && frame.header.tid <= self.report.head)
             }
             FrameKind::Items | FrameKind::Side => (0, true),
         };

@@ -195,7 +195,7 @@ mod tests {
         let disk = FaultyDisk::new();
         let (database, _) = open(&disk);
         seed(&database, "/page title=1");
-        let text = database.text();
+        let (head, text) = (database.head(), database.text());
         in_parts(&database, "/big");
         let bytes = bytes_of(&disk);
         let closing = last_before(&bytes, bytes.len(), b"BgFr");
@@ -205,7 +205,7 @@ mod tests {
         let (database, report) = open(&disk);
 
         assert!(report.damage.is_empty(), "{:?}", report.damage);
-        assert_eq!(database.text(), text);
+        assert_eq!((database.head(), database.text().as_str()), (head, text.as_str()));
         let assert_sound = |database: &Database, when| {
             let report = database.check(&mut |_, _| ()).unwrap();
             assert!(report.is_sound(), "{when}: {:?}", report.faults);
