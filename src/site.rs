@@ -6,7 +6,9 @@ use std::path::Path;
 use axum::Router;
 use bough_core::object_type::{ObjectType, TypeRegistry};
 use bough_core::{Name, ObjectPath, Tid, Value};
-use bough_store::{CommitRecord, Database, Draft, Note, OpenReport, Options, UndoChoices, UndoPlan};
+use bough_store::{
+    CommitRecord, Database, Draft, Note, OpenReport, Options, Overruns, UndoChoices, UndoPlan,
+};
 use bough_web::Config;
 
 use crate::read::resolve;
@@ -196,6 +198,15 @@ impl Site {
     pub fn undo_preview(&self, of: impl IntoIterator<Item = Tid>) -> Result<UndoPlan, Error> {
         let of: Vec<Tid> = of.into_iter().collect();
         Ok(self.database.undo_preview(&of, &UndoChoices::default())?)
+    }
+
+    /// What others had committed meanwhile in objects that a commit took away: a delete succeeds over it, and undoing
+    /// the delete brings it back. Empty for nearly every commit.
+    ///
+    /// # Errors
+    /// When there is no such commit, or it is packed.
+    pub fn overrun(&self, tid: Tid) -> Result<Overruns, Error> {
+        Ok(self.database.overrun(tid)?)
     }
 
     /// The newest commits, newest first.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::clock::IdSource;
 use crate::name::NameError;
 use crate::object::{CellChange, Large, differing_cells};
-use crate::object_type::TypeRegistry;
+use crate::object_type::{TypeRegistry, TypeSchema};
 use crate::overlay::{self, OwnChildren};
 use crate::snapshot::{self, Chain, Child, ChildrenPage, ReadError, Snapshot};
 use crate::value::{Value, ValueError};
@@ -237,9 +237,15 @@ impl Transaction {
     /// Makes the object one of another type; its attributes stay.
     ///
     /// # Errors
-    /// When the object is not there.
+    /// When the object is not there, its container takes none of that type, or that type takes not all of its children.
     pub fn set_type(&mut self, oid: Oid, type_name: &Name) -> Result<(), TransactionError> {
-        self.require_live(oid)?;
+        let Chain::Live(chain) = snapshot::chain(self, oid)? else {
+            return Err(TransactionError::NoSuchObject(oid));
+        };
+        if chain.len() > 1 {
+            self.require_taken(&chain[1..], type_name)?;
+        }
+        self.require_children_taken(oid, type_name, || Ok(snapshot::chain_path(&chain)))?;
         self.write(oid, &[(CellKey::Type, Some(Content::Type(type_name.clone())))])
     }
 
@@ -284,13 +290,15 @@ impl Transaction {
     /// Brings back an object as it was at an earlier time, at this place: the same object, not a copy.
     ///
     /// # Errors
-    /// When the container is not there or does not take it, or the name is taken.
+    /// When the container is not there or does not take it, the name is taken, or it has children by now that its type
+    /// of then does not take.
     pub fn restore(&mut self, was: &Object, parent: Oid, name: &Name) -> Result<(), TransactionError> {
         if was.oid() == Oid::ROOT {
             return Err(TransactionError::Root);
         }
         let type_name = self.type_of(was)?;
         self.require_room(parent, name, &type_name, Some(was.oid()))?;
+        self.require_children_taken(was.oid(), &type_name, || Ok(self.path_of(parent)?.join(name)))?;
         let now = self.object(was.oid())?;
         let order = match was.place() {
             Some(place) if place.parent == parent => place.order.clone(),
@@ -496,21 +504,63 @@ impl Transaction {
         if chain.len() > DEPTH_MAX {
             return Err(TransactionError::TooDeep(path()));
         }
-        if let Some(parent_type) = chain[0].type_name()
-            && let Some(schema) = self.types.schema(parent_type.as_str())
-            && !schema.takes(child_type)
-        {
-            return Err(TransactionError::NotAllowedHere {
-                parent: path(),
-                parent_type: parent_type.clone(),
-                child_type: child_type.clone(),
-            });
-        }
+        self.require_taken(&chain, child_type)?;
         match self.child(parent, name.as_str())? {
             Some(other) if Some(other) != moved => {
                 Err(TransactionError::NameTaken { parent: path(), name: name.clone() })
             }
             _ => Ok(chain.len()),
+        }
+    }
+
+    /// Refuses a child whose type the container at the beginning of the chain does not take.
+    fn require_taken(&self, chain: &[Arc<Object>], child_type: &Name) -> Result<(), TransactionError> {
+        match chain[0].type_name() {
+            Some(of) => self.require_type_takes(of, child_type, || Ok(snapshot::chain_path(chain))),
+            None => Ok(()),
+        }
+    }
+
+    /// The same as if the container were of the type `of`.
+    fn require_type_takes(
+        &self,
+        of: &Name,
+        child_type: &Name,
+        path: impl FnOnce() -> Result<ObjectPath, TransactionError>,
+    ) -> Result<(), TransactionError> {
+        match self.types.schema(of.as_str()) {
+            Some(schema) if !schema.takes(child_type) => Err(TransactionError::NotAllowedHere {
+                parent: path()?,
+                parent_type: of.clone(),
+                child_type: child_type.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a type that does not take the children which the object has. Looks at them only if it does not take all.
+    fn require_children_taken(
+        &self,
+        oid: Oid,
+        of: &Name,
+        path: impl Fn() -> Result<ObjectPath, TransactionError>,
+    ) -> Result<(), TransactionError> {
+        let takes_all = |schema: &TypeSchema| schema.container && schema.children.is_none();
+        if self.types.schema(of.as_str()).is_none_or(takes_all) {
+            return Ok(());
+        }
+        let mut page = ChildrenPage::first(CHILDREN_BATCH);
+        loop {
+            let children = self.children(oid, &page)?;
+            for child in &children {
+                if let Some(object) = self.object(child.oid)? {
+                    self.require_type_takes(of, &self.type_of(&object)?, &path)?;
+                }
+            }
+            match children.last().filter(|_| children.len() == page.limit) {
+                Some(last) => page = page.following(last),
+                None => return Ok(()),
+            }
         }
     }
 

@@ -36,6 +36,7 @@ mod log;
 mod ls;
 mod mkdir;
 mod mv;
+mod overrun;
 mod pack;
 mod put;
 mod restore;

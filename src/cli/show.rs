@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::asker::Asker;
 use super::failure::Failure;
 use super::log::{CommitRow, commit_line, row, tid};
+use super::overrun::{OverrunRow, overrun_row, print_overrun};
 use super::request::{SiteCommand, typed};
 use super::screen::{Screen, counted};
 use super::value::{PathOf, content_text, paths_in};
@@ -49,6 +50,7 @@ enum Row {
     Commit(CommitRow),
     Object(DeltaRow),
     More { more: u64 },
+    Overrun(OverrunRow),
 }
 
 impl SiteCommand for Show {
@@ -70,9 +72,10 @@ impl SiteCommand for Show {
             }
         }
         match commit.objects.saturating_sub(shown as u64) {
-            0 => Ok(()),
-            more => asker.row(&Row::More { more }),
+            0 => {}
+            more => asker.row(&Row::More { more })?,
         }
+        overrun_row(site, tid)?.map_or(Ok(()), |row| asker.row(&Row::Overrun(row)))
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
@@ -85,6 +88,11 @@ impl SiteCommand for Show {
             Row::Object(row) => print_delta(&row, screen),
             Row::More { more } => {
                 screen.line(&format!("... and {} more", counted(more, "object", "objects")))
+            }
+            Row::Overrun(row) => {
+                print_overrun(&row, screen)?;
+                let program = screen.program.clone();
+                screen.line(&format!("bring all of it back with: {program} undo {}", row.tid))
             }
         }
     }

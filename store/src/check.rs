@@ -17,10 +17,11 @@ use crate::commit::index_frame;
 use crate::database::Database;
 use crate::engine::{Engine, StoreError};
 use crate::format::body::{ChangeDisk, EntryDisk, Head, HeadAt};
+use crate::frames::{Parts, try_walk};
 use crate::index::{self, Key};
 use crate::keys;
 use crate::line::{LineId, LineStatus};
-use crate::log::{Damage, FrameKind, FrameView, Log, Visited, chunk_payload};
+use crate::log::{Damage, FrameKind, FrameView, Log, Visit, Visited, chunk_payload};
 use crate::snapshot::Snapshot;
 
 /// How many faults are named one by one.
@@ -83,15 +84,20 @@ impl Database {
     pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport, StoreError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
-        // Whatever line this handle is on: all of them are checked.
-        let snapshot = Snapshot::at_head(engine, LineId::TRUNK)?;
+        // Whatever line this handle is on: all of them are checked. Between two commits, so that the index knows everything up to the last tid.
+        let (snapshot, last) = {
+            let _lead = self.inner.committer.lead();
+            (Snapshot::at_head(engine, LineId::TRUNK)?, engine.log.last_tid())
+        };
+        let head = bough_core::Snapshot::tid(&snapshot);
         let mut check = Check {
             engine,
             snapshot: &snapshot,
-            report: CheckReport { head: self.head(), bytes: engine.log.bytes(), ..CheckReport::default() },
+            last,
+            report: CheckReport { head, bytes: engine.log.bytes(), ..CheckReport::default() },
             previous: None,
             blobs: HashMap::new(),
-            parts: 0,
+            parts: Parts::default(),
         };
         check.log(progress)?;
         check.revisions()?;
@@ -105,39 +111,36 @@ impl Database {
 struct Check<'a> {
     engine: &'a Arc<Engine>,
     snapshot: &'a Snapshot,
+    /// The last tid of the log when the check began; what comes behind is another check's.
+    last: Tid,
     report: CheckReport,
     previous: Option<[u8; 32]>,
     /// Blobs that records name, with one object that does.
     blobs: HashMap<BlobRef, Oid>,
-    parts: u32,
+    parts: Parts,
 }
 
 impl Check<'_> {
     fn log(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
         let log = Arc::clone(&self.engine.log);
-        let head = self.report.head;
+        let last = self.last;
         let (mut bytes, total) = (0, self.report.bytes);
-        let mut failed = None;
-        log.frames_after(log.start(), &mut |visited| {
-            let step = match visited {
-                Visited::Damage(damage) => self.damage(&damage),
-                // What is appended while the check runs is another check's.
-                Visited::Frame(frame) if frame.header.tid > head => return ControlFlow::Break(()),
+        let walk = |visit: Visit<'_>| log.frames_after(log.start(), visit);
+        try_walk(walk, |visited| {
+            match visited {
+                Visited::Damage(damage) => {
+                    self.parts.damage(&damage);
+                    self.damage(&damage)?;
+                }
+                Visited::Frame(frame) if frame.header.tid > last => return Ok(ControlFlow::Break(())),
                 Visited::Frame(frame) => {
                     bytes += frame.header.frame_bytes();
                     progress(bytes, total);
-                    self.frame(&frame)
-                }
-            };
-            match step {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
+                    self.frame(&frame)?;
                 }
             }
-        })?;
-        failed.map_or(Ok(()), Err)
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Says which objects lie in a damaged stretch of the log.
@@ -184,19 +187,29 @@ impl Check<'_> {
         }
         let at = head.location(frame.at);
         self.chunks(frame, &head, at);
-        let part = match frame.header.kind {
-            FrameKind::Part => {
-                self.parts += 1;
-                self.parts
-            }
+        let (part, must_be_indexed) = match frame.header.kind {
+            FrameKind::Part => (self.parts.part(frame.header.tid), false),
             FrameKind::Commit => {
-                self.parts = 0;
                 self.report.commits += 1;
-                0
+                let is_whole = self.parts.is_whole(frame.header.tid, &head);
+                if !is_whole {
+                    self.damage(&frame.incomplete())?;
+                }
+                // What is newer than the head could not be made durable and was never shown.
+                (0, is_whole && frame.header.tid <= self.report.head)
             }
-            FrameKind::Items | FrameKind::Side => 0,
+            FrameKind::Items | FrameKind::Side => (0, true),
         };
-        self.indexed(&name, frame, part, &head, at)
+        // Of parts without a closing frame the index knows nothing; a commit that lost a part it may have met whole.
+        if must_be_indexed || self.knows_commit(frame)? {
+            self.indexed(&name, frame, part, &head, at)?;
+        }
+        Ok(())
+    }
+
+    fn knows_commit(&self, frame: &FrameView<'_>) -> Result<bool, StoreError> {
+        let closing = keys::commit(LineId(frame.header.line), frame.header.tid, 0);
+        Ok(self.engine.index.get(&closing)?.is_some())
     }
 
     /// Compares every record and item of a frame with its digest.

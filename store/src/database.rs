@@ -248,12 +248,14 @@ impl Database {
             tracing::warn!(%error, "half-written blobs could not be removed");
         }
         let lines = Lines::read(&index)?;
+        // Not the last tid of the log, which may be that of a side record or of a commit that a crash cut short.
+        let head = newest_commit(&index, &lines)?;
         let engine = Engine {
             disk,
             types: options.types,
             clock: options.clock,
             ids: options.ids,
-            head: AtomicU64::new(log.last_tid().as_micros()),
+            head: AtomicU64::new(head.as_micros()),
             horizon: AtomicU64::new(0),
             index,
             blobs,
@@ -265,7 +267,10 @@ impl Database {
             pins: Mutex::default(),
             log,
         };
-        engine.horizon.store(crate::side::horizon(&engine)?.as_micros(), Ordering::SeqCst);
+        // Where damage took the newest commits, what is left of the site is shown all the same.
+        let horizon = crate::side::horizon(&engine)?.min(head);
+        engine.horizon.store(horizon.as_micros(), Ordering::SeqCst);
+        let is_new = engine.log.last_tid() == Tid::ZERO;
         let inner = Inner {
             engine: Arc::new(engine),
             committer: Committer::default(),
@@ -276,7 +281,6 @@ impl Database {
         if let Err(error) = database.finish_rewrite() {
             tracing::warn!(%error, "a pack that was interrupted could not be ended; it is tried again at the next start");
         }
-        let is_new = database.head() == Tid::ZERO;
         if is_new {
             database.create_root("Made the site")?;
         } else if database
@@ -599,14 +603,23 @@ fn bring_up(
         replayed => replayed?,
     };
     // A commit reaches the index on disk only after its sync: the log cannot have lost it in a crash.
-    let (from, below) = keys::all_commits(LineId::TRUNK);
-    let newest = index.last(&from, &below)?.and_then(|(key, _)| keys::parse_commit(&key));
-    Ok(match newest {
-        Some((tid, _)) if tid > log.last_tid() => {
-            Err(format!("it knows of {tid}, and the log ends with {}", log.last_tid()))
-        }
-        _ => Ok(replayed),
+    let (newest, last) = (newest_commit(index, &Lines::read(index)?)?, log.last_tid());
+    Ok(if newest > last {
+        Err(format!("it knows of {newest}, and the log ends with {last}"))
+    } else {
+        Ok(replayed)
     })
+}
+
+/// The newest commit that the index knows, which knows whole ones only.
+fn newest_commit(index: &TailedIndex, lines: &Lines) -> Result<Tid, IndexError> {
+    let mut newest = Tid::ZERO;
+    for line in lines.ids().into_iter().chain([LineId::TRUNK]) {
+        let (from, below) = keys::all_commits(line);
+        let last = index.last(&from, &below)?.and_then(|(key, _)| keys::parse_commit(&key));
+        newest = newest.max(last.map_or(Tid::ZERO, |(tid, _)| tid));
+    }
+    Ok(newest)
 }
 
 fn take_lock(folder: &Path) -> Result<File, OpenError> {

@@ -379,3 +379,28 @@ fn everybody_who_counts_is_counted() {
     let page = database.snapshot().object(database.oid_at("/page")).unwrap().unwrap();
     assert_eq!(page.value("visits"), Some(&Value::Counter(2)));
 }
+
+/// What waited went to the log as one frame, however small the log's largest was.
+#[test]
+fn many_contents_of_one_draft_fit_the_frames_of_any_log() {
+    let mut options = small_options();
+    options.log.frame_bytes_max = 64 << 10;
+    let database = Database::in_memory(options).unwrap();
+    let text = |nth: usize| format!("{nth},").repeat(4_000);
+    let mut draft = database.begin();
+    for nth in 0..400 {
+        let value = draft.bytes(text(nth).as_bytes()).unwrap();
+        draft.add(Oid::ROOT, &name(&format!("p{nth}")), &name("page"), [(name("data"), value)]).unwrap();
+    }
+    database.commit(draft, Note::edit("Added")).unwrap();
+
+    let snapshot = database.snapshot();
+    for nth in 0..400 {
+        let object = snapshot.object(database.oid_at(&format!("/p{nth}"))).unwrap().unwrap();
+        let crate::Body::Bytes(bytes) = snapshot.bytes(object.value("data").unwrap()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(bytes, text(nth).as_bytes());
+    }
+    assert!(database.check(&mut |_, _| ()).unwrap().is_sound());
+}

@@ -244,13 +244,27 @@ impl Stage {
         Ok(!self.engine.has_blob(blob)?)
     }
 
-    /// Appends what waits as a frame of items.
+    /// Appends what waits as frames of items, as many as the log's largest frame asks for.
     fn send(&mut self) -> Result<(), BlobError> {
-        let mut builder = BodyBuilder::default();
-        for (digest, bytes) in &self.waiting {
-            builder.push_item(digest.0, bytes);
+        let frame_bytes_max = self.engine.log.frame_bytes_max();
+        while !self.waiting.is_empty() {
+            let (mut items, mut count) = (BodyBuilder::default(), 0);
+            for (digest, bytes) in &self.waiting {
+                if items.is_full(bytes.len(), frame_bytes_max) {
+                    break;
+                }
+                items.push_item(digest.0, bytes);
+                count += 1;
+            }
+            self.send_frame(items)?;
+            // Only now: what could not be sent goes on waiting.
+            self.waiting_bytes -= self.waiting.drain(..count).map(|(_, bytes)| bytes.len()).sum::<usize>();
         }
-        let (body, content, head) = builder.finish(None);
+        Ok(())
+    }
+
+    fn send_frame(&mut self, items: BodyBuilder) -> Result<(), BlobError> {
+        let (body, content, head) = items.finish(None);
         let log = &self.engine.log;
         if self.number.is_none() {
             let mut staging = self.engine.staging.lock();
@@ -273,8 +287,6 @@ impl Stage {
         for found in &head.disk.items {
             self.in_log.push((Digest(found.digest), Head::chunk_after(head_at, found.chunk)));
         }
-        self.waiting.clear();
-        self.waiting_bytes = 0;
         if self.unsynced_bytes > UNSYNCED_BYTES_MAX {
             self.unsynced_bytes = 0;
             log.sync()?;

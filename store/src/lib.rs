@@ -1,8 +1,8 @@
 //! Bough's store: the commit log is the database, an index over it finds things.
 //!
-//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format` and `keys`
-//! (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
-//! `weave` and `commit` (writing), `history` and `undo`. `database` is the face.
+//! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format`, `keys` and
+//! `frames` (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
+//! `weave` and `commit` (writing), `history`, `overrun` and `undo`. `database` is the face.
 //!
 //! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
 
@@ -16,12 +16,14 @@ pub mod disk;
 mod draft;
 mod engine;
 mod format;
+mod frames;
 mod history;
 pub mod index;
 mod keys;
 mod line;
 pub mod log;
 mod note;
+mod overrun;
 mod own;
 mod pack;
 mod replay;
@@ -51,6 +53,7 @@ pub use format::FormatError;
 pub use history::{HistoryError, ObjectDelta};
 pub use line::{LineId, LineStatus};
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
+pub use overrun::{OVERRUNS_MAX, Overrun, Overruns};
 pub use pack::{PackError, PackReport};
 pub use replay::{Progress, ProgressSink};
 pub use side::{SIDE_KEY_BYTES_MAX, SideWrite};

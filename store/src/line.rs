@@ -249,6 +249,11 @@ impl Lines {
         lines.values().filter_map(|line| Some((line.id, line.epoch_at(tid)?))).collect()
     }
 
+    /// The numbers of all versions.
+    pub(crate) fn ids(&self) -> Vec<LineId> {
+        self.lines.read().keys().copied().collect()
+    }
+
     /// The number that the next version gets.
     pub(crate) fn next_id(&self) -> LineId {
         LineId(self.lines.read().keys().next_back().map_or(0, |last| last.0) + 1)

@@ -140,10 +140,11 @@ impl Note {
         Self { kind, ..self }
     }
 
-    pub(crate) fn to_disk(&self, time_micros: u64, container: Oid, objects: u64) -> MetaDisk {
+    pub(crate) fn to_disk(&self, time_micros: u64, base: Tid, container: Oid, objects: u64) -> MetaDisk {
         MetaDisk {
             kind: self.kind.to_disk(),
             time_micros,
+            base: base.as_micros(),
             principal: cut(&self.principal),
             sentence: cut(&self.sentence),
             request: cut(&self.request),
@@ -165,6 +166,8 @@ pub struct CommitRecord {
     pub tid: Tid,
     /// When, by the clock, in microseconds since 1970.
     pub time_micros: u64,
+    /// The commit that its maker was looking at. Others may have committed since, and before this one.
+    pub base: Tid,
     /// What kind.
     pub kind: Kind,
     /// Who made it; empty for nobody in particular.
@@ -184,6 +187,7 @@ impl CommitRecord {
         Self {
             tid,
             time_micros: meta.time_micros,
+            base: Tid::from_micros(meta.base),
             kind: Kind::from_disk(&meta.kind),
             principal: meta.principal.clone(),
             sentence: meta.sentence.clone(),

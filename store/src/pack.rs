@@ -20,15 +20,16 @@ use bough_core::value::Digest;
 use bough_core::{Oid, Tid};
 
 use crate::check::kept_by;
-use crate::commit::{CommitError, index_frame};
+use crate::commit::CommitError;
 use crate::database::Database;
 use crate::engine::{Engine, Revision, StoreError};
 use crate::format::body::{BodyBuilder, EntryDisk, FactsDisk, Head};
+use crate::frames::{Gathered, try_walk};
 use crate::index::{self, Entry, IndexError, Key};
 use crate::keys::{self, RevisionAt};
 use crate::line::{LineId, LineStatus};
 use crate::log::{
-    AppendError, FrameHeader, FrameKind, Location, Log, LogError, Packable, RewriteError, SegmentId, Visited,
+    AppendError, FrameHeader, Location, Log, LogError, Packable, RewriteError, SegmentId, Visit, Visited,
     chunk_payload,
 };
 use crate::side;
@@ -150,9 +151,10 @@ impl Database {
     fn move_index(&self) -> Result<bool, PackError> {
         let engine = &self.inner.engine;
         let Some(rewrite) = engine.log.unfinished_rewrite() else { return Ok(true) };
-        let (mut old, mut new) = (Vec::new(), Vec::new());
+        let (mut old, mut new) = (Gathered::default(), Gathered::default());
         rewrite.old.iter().try_for_each(|segment| index_segment(engine, *segment, &mut old))?;
         rewrite.new.iter().try_for_each(|segment| index_segment(engine, *segment, &mut new))?;
+        let (old, new) = (old.entries, new.entries);
         let old: HashMap<Key, Option<index::Value>> =
             old.into_iter().map(|entry| (entry.key, entry.value)).collect();
         let kept: HashSet<Key> = new.iter().map(|entry| entry.key.clone()).collect();
@@ -193,39 +195,16 @@ impl Database {
 }
 
 /// Everything that the index holds of one segment.
-fn index_segment(engine: &Engine, segment: SegmentId, into: &mut Vec<Entry>) -> Result<(), PackError> {
-    let mut failed = None;
-    let mut parts = 0;
-    engine.log.frames_in(segment, &mut |visited| {
-        let Visited::Frame(frame) = visited else { return ControlFlow::Continue(()) };
-        let part = part_number(frame.header.kind, &mut parts);
-        let indexed = Head::of_body(frame.body).and_then(|head| {
-            let (line, at) = (LineId(frame.header.line), head.location(frame.at));
-            index_frame(line, frame.header.tid, part, &head, at, into)
-        });
-        match indexed {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(StoreError::from(error));
-                ControlFlow::Break(())
-            }
+fn index_segment(engine: &Engine, segment: SegmentId, into: &mut Gathered) -> Result<(), PackError> {
+    let walk = |visit: Visit<'_>| engine.log.frames_in(segment, visit);
+    try_walk::<StoreError>(walk, |visited| {
+        match visited {
+            Visited::Frame(frame) => _ = into.frame(&frame)?,
+            Visited::Damage(damage) => into.damage(&damage),
         }
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
-}
-
-fn part_number(kind: FrameKind, parts: &mut u32) -> u32 {
-    match kind {
-        FrameKind::Part => {
-            *parts += 1;
-            *parts
-        }
-        FrameKind::Commit => {
-            *parts = 0;
-            0
-        }
-        _ => 0,
-    }
+    Ok(())
 }
 
 struct Pack<'a> {
@@ -373,28 +352,19 @@ impl<'a> Pack<'a> {
     fn rewritten(&mut self, segment: SegmentId) -> Result<Option<Vec<Rewritten>>, PackError> {
         let engine = Arc::clone(self.engine);
         let mut frames = Vec::new();
-        let mut failed = None;
         let mut damaged = false;
-        engine.log.frames_in(segment, &mut |visited| {
-            let Visited::Frame(frame) = visited else {
-                damaged = true;
-                return ControlFlow::Break(());
-            };
-            match self.frame(frame.header, frame.body, frame.at) {
-                Ok(rewritten) => {
-                    frames.push(rewritten);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok((!damaged).then_some(frames)),
-        }
+        try_walk::<PackError>(
+            |visit| engine.log.frames_in(segment, visit),
+            |visited| {
+                let Visited::Frame(frame) = visited else {
+                    damaged = true;
+                    return Ok(ControlFlow::Break(()));
+                };
+                frames.push(self.frame(frame.header, frame.body, frame.at)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok((!damaged).then_some(frames))
     }
 
     fn frame(&mut self, header: &FrameHeader, body: &[u8], at: Location) -> Result<Rewritten, PackError> {

@@ -7,14 +7,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bough_core::Tid;
-
-use crate::commit::index_frame;
 use crate::engine::StoreError;
-use crate::format::body::Head;
-use crate::index::{Entry, TailedIndex};
-use crate::line::LineId;
-use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visited};
+use crate::frames::{Gathered, try_walk};
+use crate::index::TailedIndex;
+use crate::log::{Damage, FrameKind, FrameView, Log, Position, Visit, Visited};
 
 /// How many entries go into the tail at a time.
 const ENTRIES_AT_ONCE: usize = 8_000;
@@ -51,92 +47,63 @@ pub(crate) fn replay(
     progress: Option<&ProgressSink>,
 ) -> Result<Replayed, StoreError> {
     let mut replay =
-        Replay { index, replayed: Replayed::default(), entries: Vec::new(), parts: Vec::new(), up_to: from };
+        Replay { index, replayed: Replayed::default(), gathered: Gathered::default(), up_to: from };
     let (mut bytes, mut reported, bytes_total) = (0, 0, log.bytes());
-    let mut failed = None;
-    log.frames_after(from, &mut |visited| {
-        let step = match visited {
-            Visited::Damage(damage) => {
-                replay.replayed.damage.push(damage);
-                Ok(())
-            }
+    let walk = |visit: Visit<'_>| log.frames_after(from, visit);
+    try_walk::<StoreError>(walk, |visited| {
+        match visited {
+            Visited::Damage(damage) => replay.damage(damage),
             Visited::Frame(frame) => {
                 bytes += frame.header.frame_bytes();
-                replay.frame(&frame)
+                replay.frame(&frame)?;
             }
-        };
+        }
         if let Some(report) = progress
             && bytes >= reported + PROGRESS_BYTES
         {
             reported = bytes;
             report(Progress { bytes, bytes_total, commits: replay.replayed.commits });
         }
-        match step {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failed {
-        Some(error) => Err(error),
-        None => {
-            replay.send()?;
-            Ok(replay.replayed)
-        }
-    }
+    replay.send()?;
+    Ok(replay.replayed)
 }
 
 struct Replay<'a> {
     index: &'a TailedIndex,
     replayed: Replayed,
-    entries: Vec<Entry>,
-    /// Parts whose closing frame has not come yet.
-    parts: Vec<(Tid, Vec<Entry>)>,
+    gathered: Gathered,
     up_to: Position,
 }
 
 impl Replay<'_> {
     fn frame(&mut self, frame: &FrameView<'_>) -> Result<(), StoreError> {
-        let (tid, line) = (frame.header.tid, LineId(frame.header.line));
-        let head = Head::of_body(frame.body)?;
-        let at = head.location(frame.at);
-        match frame.header.kind {
-            FrameKind::Items | FrameKind::Side => {
-                index_frame(line, tid, 0, &head, at, &mut self.entries)?;
-            }
-            FrameKind::Part => {
-                self.parts.retain(|(of, _)| *of == tid);
-                let mut entries = Vec::new();
-                let part = self.parts.len() as u32 + 1;
-                index_frame(line, tid, part, &head, at, &mut entries)?;
-                self.parts.push((tid, entries));
-            }
-            FrameKind::Commit => {
-                for (of, entries) in std::mem::take(&mut self.parts) {
-                    if of == tid {
-                        self.entries.extend(entries);
-                    }
-                }
-                index_frame(line, tid, 0, &head, at, &mut self.entries)?;
-                self.replayed.commits += 1;
-            }
+        let is_whole = self.gathered.frame(frame)?;
+        if !is_whole {
+            self.replayed.damage.push(frame.incomplete());
+        } else if frame.header.kind == FrameKind::Commit {
+            self.replayed.commits += 1;
         }
         // Between the parts of a commit nothing may be called covered.
-        if self.parts.is_empty() {
+        if !self.gathered.is_between_parts() {
             self.up_to = frame.end;
-            if self.entries.len() >= ENTRIES_AT_ONCE {
+            if self.gathered.entries.len() >= ENTRIES_AT_ONCE {
                 self.send()?;
             }
         }
         Ok(())
     }
 
+    fn damage(&mut self, damage: Damage) {
+        self.gathered.damage(&damage);
+        self.replayed.damage.push(damage);
+    }
+
     fn send(&mut self) -> Result<(), StoreError> {
-        self.replayed.entries += self.entries.len() as u64;
+        self.replayed.entries += self.gathered.entries.len() as u64;
         self.index.wait_for_room()?;
-        self.index.insert(std::mem::take(&mut self.entries))?;
+        self.index.insert(std::mem::take(&mut self.gathered.entries))?;
         self.index.publish(&self.up_to.to_bytes());
         Ok(())
     }

@@ -142,8 +142,10 @@ mod tests {
         let database = open_on(std::sync::Arc::new(disk.clone()));
         database.write_side(&[put("a", Some("1"), 0), put("b", Some("2"), 0)]).unwrap();
         database.write_side(&[put("a", Some("3"), 0), put("b", None, 0)]).unwrap();
+        let head = database.head();
         drop(database);
         let database = open_on(std::sync::Arc::new(disk));
+        assert_eq!(database.head(), head, "a side record is no commit");
         assert_eq!(database.side(7, b"a").unwrap(), Some(b"3".to_vec()));
         assert_eq!(database.side(7, b"b").unwrap(), None);
         assert_eq!(database.side_keys(7, b"", 10).unwrap(), [b"a".to_vec()]);

@@ -274,7 +274,11 @@ impl<'a> Overlay<'a> {
             overlay.take_in(of.stage);
             let mut conflicts = overlay.changed_meanwhile(changes)?;
             let edits = overlay.merge(changes.base, &changes.objects, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, &[], &mut of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() {
+                overlay.tie(changes.base, edits, &[], &mut of)
+            } else {
+                Ok(Err(conflicts))
+            }
         })
     }
 
@@ -288,13 +292,17 @@ impl<'a> Overlay<'a> {
         self.whole_or_not(|overlay| {
             let mut conflicts = Vec::new();
             let edits = overlay.merge(overlay.view.tid, merged, &mut conflicts, &mut of)?;
-            if conflicts.is_empty() { overlay.tie(edits, back, &mut of) } else { Ok(Err(conflicts)) }
+            if conflicts.is_empty() {
+                overlay.tie(overlay.view.tid, edits, back, &mut of)
+            } else {
+                Ok(Err(conflicts))
+            }
         })
     }
 
     /// Weaves the commit that opens a version, which changes no object.
     pub(crate) fn weave_opening(&mut self, mut of: Origin<'_>) -> Result<Woven, StoreError> {
-        let woven = self.tie(Vec::new(), &[], &mut of)?;
+        let woven = self.tie(self.view.tid, Vec::new(), &[], &mut of)?;
         let missing = || StoreError::Missing { what: "what to open".into() };
         woven.ok().flatten().ok_or_else(missing)
     }
@@ -333,7 +341,7 @@ impl<'a> Overlay<'a> {
                 }
                 edits.push(Edit { replaces, before: was, after: Arc::new(after), own: Some(own) });
             }
-            overlay.tie(edits, &[], &mut of)
+            overlay.tie(overlay.view.tid, edits, &[], &mut of)
         })
     }
 
@@ -368,7 +376,13 @@ impl<'a> Overlay<'a> {
     }
 
     /// Puts everything into the overlay, checks the tree, and makes the frames.
-    fn tie(&mut self, edits: Vec<Edit>, back: &[GoBack], of: &mut Origin<'_>) -> Result<Weaving, ReadError> {
+    fn tie(
+        &mut self,
+        base: Tid,
+        edits: Vec<Edit>,
+        back: &[GoBack],
+        of: &mut Origin<'_>,
+    ) -> Result<Weaving, ReadError> {
         if edits.is_empty() && back.is_empty() && of.makes.is_none() && of.together_with.is_empty() {
             return Ok(Ok(None));
         }
@@ -414,7 +428,8 @@ impl<'a> Overlay<'a> {
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
-        let meta = of.note.to_disk(of.now_micros, container, (edits.len() + back.len()) as u64);
+        let objects = (edits.len() + back.len()) as u64;
+        let meta = of.note.to_disk(of.now_micros, base, container, objects);
         Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
     }
 

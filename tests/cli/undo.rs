@@ -1,6 +1,8 @@
 //! Taking back, and what stands against it.
 
-use crate::support::in_both_ways;
+use bough::store::Note;
+
+use crate::support::{Site, in_both_ways};
 
 #[test]
 fn a_preview_names_the_cells_and_changes_nothing() {
@@ -68,4 +70,34 @@ fn wrong_tids_and_cells_are_refused() {
         let created = site.rows(&["log"]).last().unwrap()["tid"].as_str().unwrap().to_owned();
         assert!(site.fails(1, &["undo", &created]).contains("it made the site"));
     });
+}
+
+/// A delete went over the work of others without a word.
+#[test]
+fn what_a_delete_went_over_is_shown_with_the_way_back() {
+    let site = Site::new();
+    let opened = bough::Site::open(site.data()).unwrap();
+    opened.write("Made", |tx| tx.add("/docs", "folder").and_then(|_| tx.add("/docs/a", "page"))).unwrap();
+    let mut draft = opened.database().begin();
+    draft.delete(opened.get("/docs").unwrap().oid()).unwrap();
+    let edit = Note::edit("Set title of /docs/a").by("ben");
+    let edited = opened.write_noted(edit, |tx| tx.set("/docs/a", "title", "B")).unwrap().tid.unwrap();
+    let deleted = opened.database().commit(draft, Note::edit("Deleted /docs")).unwrap().unwrap();
+    assert_eq!(opened.overrun(deleted).unwrap().total, 1);
+    opened.close().unwrap();
+    drop(opened);
+
+    let (edited, deleted) = (edited.to_string(), deleted.to_string());
+    let shown = site.ok(&["show", &deleted]);
+    for part in ["taken away with it", "/docs/a\n", "ben", "Set title of /docs/a", &edited] {
+        assert!(shown.contains(part), "{part} is not in: {shown}");
+    }
+    assert!(shown.ends_with(&format!("undo {deleted}\n")), "{shown}");
+    let rows = site.rows(&["show", &deleted]);
+    let row = &rows.last().unwrap()["overrun"];
+    assert_eq!((&row["total"], &row["named"][0]["by"]["tid"]), (&1.into(), &edited.as_str().into()));
+    assert!(!site.ok(&["show", &edited]).contains("taken away"), "others overran nothing");
+
+    site.ok(&["undo", &deleted]);
+    assert_eq!(site.ok(&["cat", "/docs/a", "title"]), "B");
 }

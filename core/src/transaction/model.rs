@@ -281,7 +281,13 @@ impl Pair<'_> {
 
     fn set_type(&mut self, oid: Oid) -> Answers {
         let of = name(self.random.pick(&[FOLDER, FOLDER, PAGE]));
-        (self.transaction.set_type(oid, &of), self.model.live(oid).map(|node| node.of = of))
+        let above = self.model.flat().get(&oid).and_then(|(place, _)| place.map(|place| place.0));
+        let is_in_page = above.is_some_and(|above| self.model.live(above).is_ok_and(|node| node.of == PAGE));
+        let expected = match self.model.live(oid) {
+            Ok(node) if is_in_page || (of == PAGE && !node.children.is_empty()) => Err("not allowed"),
+            node => node.map(|node| node.of = of.clone()),
+        };
+        (self.transaction.set_type(oid, &of), expected)
     }
 
     fn move_to(&mut self, oid: Oid, parent: Oid, to: &Name) -> Answers {
@@ -343,7 +349,11 @@ impl Pair<'_> {
             Some(place) => (place.parent, place.name.clone()),
             None => (parent, to.clone()),
         };
-        let expected = self.model.require_room(parent, &to, Some(was.oid()));
+        let has_children =
+            self.model.flat().get(&was.oid()).is_some_and(|(_, node)| !node.children.is_empty());
+        let expected = self.model.require_room(parent, &to, Some(was.oid())).and_then(|()| {
+            if as_node(&was).of == PAGE && has_children { Err("not allowed") } else { Ok(()) }
+        });
         let said = self.transaction.restore(&was, parent, &to);
         if said.is_ok() {
             let children = self.model.take(was.oid()).map(|node| node.children).unwrap_or_default();

@@ -248,6 +248,14 @@ fn a_refused_change_says_why_and_changes_nothing() {
         ("", "move /a /a/b/a", "`/a` cannot be moved into itself"),
         ("", "move /a/b /a/b/b", "`/a/b` cannot be moved into itself"),
         ("move /page /a/b/p; type /a/b/p folder", "move /a /a/b/p/a", "`/a` cannot be moved into itself"),
+        ("", "type /a page", "`/a` is a page and cannot contain a folder"),
+        (
+            "add /album/two :photo; type /album folder; add /album/x",
+            "type /album album",
+            "`/album` is a album and cannot contain a folder",
+        ),
+        ("", "type /album/one folder", "`/album` is a album and cannot contain a folder"),
+        ("", "type / page", "`/` is a page and cannot contain a folder"),
         ("", "move / /a/root", "the root cannot be moved, renamed or deleted"),
         ("", "delete /", "the root cannot be moved, renamed or deleted"),
         ("", "first /", "the root cannot be moved, renamed or deleted"),
@@ -352,7 +360,7 @@ fn only_the_net_effect_is_in_the_change_set() {
         ("set /f new 1x; set /f new", ""),
         ("set /f t; set /f t 1x", ""),
         ("set /f t 2x; set /f t 3x; set / t 1x", "o0 t=1x; o1 t=3x"),
-        ("type /f page; type /f folder", ""),
+        ("type /f shelf; type /f folder", ""),
         ("first /g; delete /f; restore ~/f /f; restore ~/g /g", ""),
         ("add /n", "o1000 type=folder place=o0/n"),
         ("add /n; delete /n", ""),
@@ -415,7 +423,7 @@ fn savepoints_nest_and_a_roll_back_takes_back_everything_since() {
     let steps = [
         "set /a/x t 2x; set /b t 1x",
         "move /a /b/a; first /c; add /n",
-        "delete /c; set /b/a/x t 3x; move /n /b/n; type /b page",
+        "delete /c; set /b/a/x t 3x; move /n /b/n; type /b shelf",
         "restore ~/c /d; copy /b /e",
     ];
     let mut points = Vec::new();
@@ -584,7 +592,7 @@ fn a_call_is_whole_or_absent_wherever_reading_fails() {
         "restore o2 o5/z",
         "copy o1 o5/f",
         "first o5",
-        "type o1 page",
+        "type o3 page",
     ] {
         for reads in 0.. {
             let tree = Arc::new(FailingTree {

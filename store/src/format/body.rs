@@ -41,6 +41,8 @@ pub(crate) enum KindDisk {
 pub(crate) struct MetaDisk {
     pub(crate) kind: KindDisk,
     pub(crate) time_micros: u64,
+    /// The commit that its maker was looking at; 0 for none.
+    pub(crate) base: u64,
     pub(crate) principal: String,
     pub(crate) sentence: String,
     pub(crate) request: String,
@@ -125,6 +127,13 @@ pub(crate) enum EntryDisk {
 }
 
 impl EntryDisk {
+    pub(crate) fn oid(&self) -> Oid {
+        match self {
+            Self::Kept { facts, .. } | Self::Stripped { facts } => facts.oid(),
+            Self::Packed { oid, .. } => Oid::from_bytes(*oid),
+        }
+    }
+
     fn digest(&self) -> [u8; 32] {
         match self {
             Self::Kept { facts, .. } | Self::Stripped { facts } => facts.digest(),

@@ -252,6 +252,19 @@ pub struct FrameView<'a> {
     pub end: Position,
 }
 
+impl FrameView<'_> {
+    /// That the commit which this frame closes is not whole.
+    pub fn incomplete(&self) -> Damage {
+        Damage {
+            segment: self.at.segment,
+            offset: self.at.offset - FRAME_HEADER_BYTES,
+            length: self.header.frame_bytes() as u32,
+            what: Flaw::Incomplete,
+            header: Some(*self.header),
+        }
+    }
+}
+
 /// A stretch of a segment that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -281,6 +294,8 @@ pub enum Flaw {
     Chunk,
     /// The file ends before.
     Missing,
+    /// The closing frame of a commit without all of its parts.
+    Incomplete,
 }
 
 impl fmt::Display for Flaw {
@@ -291,6 +306,7 @@ impl fmt::Display for Flaw {
             Self::Body => "the frame's body does not match its checksum",
             Self::Chunk => "the chunk does not match its checksum",
             Self::Missing => "the file ends before",
+            Self::Incomplete => "the commit that ends here lacks a part",
         })
     }
 }

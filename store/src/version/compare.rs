@@ -141,7 +141,7 @@ impl Engine {
             })?;
             for at in &batch {
                 let head = self.retried(|| self.head_at(line, *at))?;
-                into.extend(head.entries.iter().map(oid_of_entry));
+                into.extend(head.entries.iter().map(EntryDisk::oid));
             }
             match batch.last() {
                 Some(last) if batch.len() == COMMITS_BATCH => after = *last,
@@ -171,12 +171,5 @@ impl Engine {
         let mut each =
             |key: &[u8], _: &[u8]| keys::parse_commit(key).map_or(ControlFlow::Continue(()), &mut *visit);
         Ok(self.index.scan(&from, &below, &mut each)?)
-    }
-}
-
-fn oid_of_entry(entry: &EntryDisk) -> Oid {
-    match entry {
-        EntryDisk::Kept { facts, .. } | EntryDisk::Stripped { facts } => facts.oid(),
-        EntryDisk::Packed { oid, .. } => Oid::from_bytes(*oid),
     }
 }
