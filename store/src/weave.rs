@@ -20,6 +20,7 @@ use bough_core::value::Digest;
 use bough_core::{Name, Oid, Place, Tid, Value};
 use bytes::Bytes;
 
+use crate::cache::Answer;
 use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
 use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, PlaceChangeDisk};
@@ -417,7 +418,7 @@ impl<'a> Overlay<'a> {
             let object = self.object(oid)?;
             return Ok((object.as_ref().map(|object| object.revision()), object));
         }
-        if let Some(Some(object)) = self.engine.cache.object(self.line, oid, self.head) {
+        if let Answer::Known(Some(object)) = self.engine.cache.object(self.line, oid, self.head) {
             return Ok((Some(object.revision()), Some(object)));
         }
         let found = self.engine.revision(self.line, oid, self.head);
