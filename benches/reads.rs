@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bough_core::acquisition;
 use bough_core::snapshot::{ChildrenPage, find};
-use bough_core::{ObjectPath, Oid, Snapshot as _};
+use bough_core::{ObjectPath, Oid, Snapshot as _, Value};
 use bough_store::Database;
 
 use harness::site::{self, add_folder, add_page, fill, write};
@@ -75,6 +75,20 @@ fn warm(bench: &mut Bench) -> anyhow::Result<()> {
         Ok(())
     })?;
     bench.figure("pages of 100 children", listed, "/s", Target::None);
+
+    write(&database, "Set the numbers", |draft| {
+        pages[..WARM]
+            .iter()
+            .try_for_each(|&oid| Ok(draft.set(oid, &site::name("n"), Some(Value::Int(-1)))?))
+    })?;
+    // The snapshot is old now. Whoever reads at the head takes the place of what was the newest.
+    let head = database.snapshot();
+    for &oid in &chosen {
+        anyhow::ensure!(head.object(oid)?.is_some(), "no object");
+    }
+    (0..WARM).try_for_each(read)?;
+    let past = steps_per_second(bench, WARM, read)?;
+    bench.figure("warm objects at an old tid, each changed since", past, "/s", Target::None);
     Ok(database.close()?)
 }
 

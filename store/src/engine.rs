@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::blob::{Blobs, ITEM_BYTES_MAX};
-use crate::cache::Cache;
+use crate::cache::{Answer, Cache};
 use crate::disk::Disk;
 use crate::format::FormatError;
 use crate::format::record::decode_record;
@@ -173,8 +173,9 @@ impl Engine {
     /// The object as of `tid` on the trunk, from the cache where it is there.
     pub(crate) fn ground_object(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
         match self.cache.object(Shelf::TRUNK, oid, tid) {
-            Some(object) => Ok(object),
-            None => self.retried(|| self.read_object(oid, tid)),
+            Answer::Known(object) => Ok(object),
+            Answer::Replaced => self.retried(|| self.read_past_object(oid, tid)),
+            Answer::Unknown => self.retried(|| self.read_object(oid, tid)),
         }
     }
 
@@ -182,21 +183,22 @@ impl Engine {
         let line = LineId::TRUNK;
         let witness = self.cache.witness_object(Shelf::TRUNK, oid);
         let newest = self.revision(line, oid, Tid::MAX)?;
-        match newest {
-            Some(newest) if newest.tid > tid => match self.revision(line, oid, tid)? {
-                Some(revision) => self.decode(line, oid, revision),
-                None => Ok(None),
-            },
-            Some(newest) => {
-                let object = self.decode(line, oid, newest)?;
-                self.cache.keep_object(Shelf::TRUNK, oid, newest.tid, object.clone(), witness);
-                Ok(object)
-            }
-            None => {
-                self.cache.keep_object(Shelf::TRUNK, oid, Tid::ZERO, None, witness);
-                Ok(None)
-            }
+        if newest.is_some_and(|newest| newest.tid > tid) {
+            return self.read_past_object(oid, tid);
         }
+        let object = newest.map(|newest| self.decode(line, oid, newest)).transpose()?.flatten();
+        let since = newest.map_or(Tid::ZERO, |newest| newest.tid);
+        self.cache.keep_object(Shelf::TRUNK, oid, since, object.clone(), witness);
+        Ok(object)
+    }
+
+    /// For an object of which there is a newer revision.
+    fn read_past_object(&self, oid: Oid, tid: Tid) -> Result<Option<Arc<Object>>, StoreError> {
+        let line = LineId::TRUNK;
+        let revision = self.revision(line, oid, tid)?;
+        let object = revision.map(|revision| self.decode(line, oid, revision)).transpose()?.flatten();
+        self.cache.keep_past_object(Shelf::TRUNK, oid, tid, object.clone());
+        Ok(object)
     }
 
     /// The object that a revision stands for; none where it is gone.
@@ -256,21 +258,26 @@ impl Engine {
     /// The child of that name as of `tid` on the trunk, from the cache where it is there.
     pub(crate) fn ground_child(&self, parent: Oid, name: &str, tid: Tid) -> Result<Option<Oid>, StoreError> {
         let line = LineId::TRUNK;
-        if let Some(child) = self.cache.name(Shelf::TRUNK, parent, name, tid) {
-            return Ok(child);
+        match self.cache.name(Shelf::TRUNK, parent, name, tid) {
+            Answer::Known(child) => return Ok(child),
+            Answer::Replaced => return self.past_child(parent, name, tid),
+            Answer::Unknown => {}
         }
         let witness = self.cache.witness_name(Shelf::TRUNK, parent, name);
         let newest = self.named(line, parent, name, Tid::MAX)?;
-        match newest {
-            Some((since, _)) if since > tid => {
-                Ok(self.named(line, parent, name, tid)?.and_then(|(_, child)| child))
-            }
-            newest => {
-                let (since, child) = newest.unwrap_or((Tid::ZERO, None));
-                self.cache.keep_name(Shelf::TRUNK, parent, name, since, child, witness);
-                Ok(child)
-            }
+        let (since, child) = newest.unwrap_or((Tid::ZERO, None));
+        if since > tid {
+            return self.past_child(parent, name, tid);
         }
+        self.cache.keep_name(Shelf::TRUNK, parent, name, since, child, witness);
+        Ok(child)
+    }
+
+    /// For a name that led elsewhere since.
+    fn past_child(&self, parent: Oid, name: &str, tid: Tid) -> Result<Option<Oid>, StoreError> {
+        let child = self.named(LineId::TRUNK, parent, name, tid)?.and_then(|(_, child)| child);
+        self.cache.keep_past_name(Shelf::TRUNK, parent, name, tid, child);
+        Ok(child)
     }
 
     /// What the name led to at `tid`, and since when.

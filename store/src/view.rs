@@ -14,6 +14,7 @@ use bough_core::object::Object;
 use bough_core::snapshot::{Child, ChildOrder, ChildrenPage};
 use bough_core::{Name, Oid, OrderKey, Tid};
 
+use crate::cache::Answer;
 use crate::engine::{Engine, Revision, StoreError, oid_of};
 use crate::format::own::decode_own;
 use crate::keys::{self, RevisionAt};
@@ -155,8 +156,8 @@ impl Engine {
         };
         let layer = &layers[nth];
         match self.cache.object(layer.shelf, oid, layer.tid) {
-            Some(object) => Ok(object),
-            None => self.retried(|| self.compose(&layers[nth..], ground, oid)),
+            Answer::Known(object) => Ok(object),
+            Answer::Replaced | Answer::Unknown => self.retried(|| self.compose(&layers[nth..], ground, oid)),
         }
     }
 
@@ -175,6 +176,8 @@ impl Engine {
         if is_newest {
             let from = own.map_or(layer.since, |own| own.tid.max(layer.since));
             self.cache.keep_object(layer.shelf, oid, from, object.clone(), witness);
+        } else {
+            self.cache.keep_past_object(layer.shelf, oid, layer.tid, object.clone());
         }
         Ok(object)
     }
@@ -226,7 +229,7 @@ impl Engine {
         };
         let layers = &layers[nth..];
         let layer = &layers[0];
-        if let Some(child) = self.cache.name(layer.shelf, parent, name, layer.tid) {
+        if let Answer::Known(child) = self.cache.name(layer.shelf, parent, name, layer.tid) {
             return Ok(child);
         }
         let witness = self.cache.witness_name(layer.shelf, parent, name);
@@ -257,6 +260,8 @@ impl Engine {
         if is_newest {
             let from = own.map_or(layer.since, |(since, _)| since.max(layer.since));
             self.cache.keep_name(layer.shelf, parent, name, from, child, witness);
+        } else {
+            self.cache.keep_past_name(layer.shelf, parent, name, layer.tid, child);
         }
         Ok(child)
     }

@@ -20,6 +20,7 @@ use bough_core::value::Digest;
 use bough_core::{Name, Oid, Place, Tid, Value};
 use bytes::Bytes;
 
+use crate::cache::Answer;
 use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
 use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, LineDisk, PlaceChangeDisk};
@@ -548,7 +549,7 @@ impl<'a> Overlay<'a> {
             let (replaces, own) = self.engine.own(&self.view, oid).map_err(of)?.unzip();
             return Ok(Newest { replaces, object: self.head_object(oid)?, own });
         }
-        if let Some(Some(object)) = self.engine.cache.object(Shelf::TRUNK, oid, self.view.tid) {
+        if let Answer::Known(Some(object)) = self.engine.cache.object(Shelf::TRUNK, oid, self.view.tid) {
             return Ok(Newest { replaces: Some(object.revision()), object: Some(object), own: None });
         }
         let replaces = match self.engine.revision(LineId::TRUNK, oid, self.view.tid).map_err(of)? {
