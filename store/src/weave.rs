@@ -328,7 +328,9 @@ impl<'a> Overlay<'a> {
             for (oid, mut own) in own {
                 own.written_by(of.tid);
                 let error = |error| read_error(format!("object {oid}"))(error);
-                let replaces = engine.own(&before, oid).map_err(error)?.map(|(tid, _)| tid);
+                let (replaces, held) = engine.own(&before, oid).map_err(error)?.unzip();
+                let held = held.is_some_and(|held| held.cell(&CellKey::Place).is_some());
+                let holds = own.cell(&CellKey::Place).is_some_and(|cell| cell.content.is_some());
                 let was = engine.seen(&before, oid).map_err(error)?;
                 let below = below.as_ref().map(|below| engine.seen(below, oid)).transpose().map_err(error)?;
                 let after = own.over(oid, below.flatten().as_deref(), of.tid);
@@ -340,7 +342,13 @@ impl<'a> Overlay<'a> {
                         since: None,
                     }]));
                 }
-                edits.push(Edit { replaces, before: was, after: Arc::new(after), own: Some(own) });
+                edits.push(Edit {
+                    replaces,
+                    before: was,
+                    after: Arc::new(after),
+                    own: Some(own),
+                    holds_place: holds && !held,
+                });
             }
             overlay.tie(overlay.view.tid, edits, &[], &mut of)
         })
@@ -534,7 +542,7 @@ impl<'a> Overlay<'a> {
             let written = cells.iter().filter(|(key, content)| was(key) != content.as_ref());
             own.unwrap_or_default().with(&written.cloned().collect::<Vec<_>>(), tid)
         });
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own })))
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own, holds_place: false })))
     }
 
     /// What there is of an object. One look-up for a new one.
@@ -656,6 +664,8 @@ struct Edit {
     after: Arc<Object>,
     /// On a version: what that holds of it itself.
     own: Option<Own>,
+    /// Whether the version holds the place itself from now on, be it the same: then it has to name the object, too.
+    holds_place: bool,
 }
 
 /// How the place of an object changes.
@@ -672,7 +682,7 @@ impl Edit {
 
     fn as_move(&self) -> Option<Move<'_>> {
         let [before, after] = self.places();
-        (before != after).then_some(Move { oid: self.after.oid(), before, after })
+        (before != after || self.holds_place).then_some(Move { oid: self.after.oid(), before, after })
     }
 
     fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {

@@ -5,6 +5,7 @@
 //! `compare` (what differs between two lines at any two times), `resolutions` (what people decided about conflicts).
 
 mod compare;
+mod detach;
 mod discard;
 mod open;
 mod own_cells;

@@ -222,3 +222,49 @@ fn a_discarded_version_is_there_until_pack_and_closed_for_writing() {
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a title=mine\n");
 }
+
+#[test]
+fn pack_keeps_what_a_version_needs_until_that_is_detached() {
+    let trunk = seeded("/a\n/a/x title=x body=b\n/b title=b\n");
+    let v = version(&trunk, "v");
+    v.set("/a/x", "title", "mine");
+    for round in 0..5 {
+        trunk.set("/a/x", "title", format!("trunk {round}"));
+        trunk.set("/b", "title", format!("b {round}"));
+    }
+    let before = v.text();
+    let packed = trunk.pack(trunk.head(), false, &mut |_, _| {}).unwrap();
+    let needed = v.version_info().unwrap().needs;
+    assert_eq!(packed.held_by, [("v".to_owned(), needed)]);
+    assert!(packed.horizon <= needed);
+    assert_eq!(v.text(), before);
+    let conflict = |v: &Database| {
+        let conflicts = v.conflicts().unwrap();
+        assert_eq!(conflicts.len(), 1, "{conflicts:?}");
+        conflicts[0].conflict.clone()
+    };
+    let met = conflict(&v);
+    trunk.delete("/b");
+    v.detach(None, Note::edit("Detached")).unwrap().expect("there is something to detach from");
+    assert_eq!(v.text(), "/a\n/a/x body=b title=mine\n", "elsewhere it shows the trunk as it is");
+    let needed = v.version_info().unwrap().needs;
+    let packed = trunk.pack(needed, false, &mut |_, _| {}).unwrap();
+    assert!(packed.held_by.is_empty() && packed.records_dropped > 0, "{packed:?}");
+    assert_eq!(conflict(&v), met, "what it stands against is not forgotten");
+    assert!(trunk.check(&mut |_, _| {}).unwrap().is_sound());
+}
+
+#[test]
+fn a_detached_version_keeps_what_stands_in_something_that_was_deleted() {
+    let trunk = seeded("/a\n/a/x title=x\n/b\n");
+    let v = version(&trunk, "v");
+    v.set("/a/x", "title", "mine");
+    trunk.delete("/a");
+    v.detach(None, Note::edit("Detached")).unwrap().unwrap();
+    assert_eq!(v.text(), "/a\n/a/x title=mine\n/b\n");
+    let conflicts = v.conflicts().unwrap();
+    assert_eq!(conflicts.len(), 1, "the trunk deleted what the version works on");
+    v.resolve(&conflicts[0].id, Some(Resolution::Version), "ann").unwrap();
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(trunk.text(), "/a\n/a/x title=mine\n/b\n");
+}
