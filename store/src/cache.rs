@@ -23,9 +23,10 @@ use bough_core::object::Object;
 use bough_core::value::Digest;
 use bough_core::{Oid, Tid};
 use bytes::Bytes;
-use quick_cache::sync::Cache as QuickCache;
+use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use quick_cache::{Equivalent, Weighter};
 
+use crate::spread::Spread;
 use crate::view::Shelf;
 
 /// How many slots there are: two objects that share one only cost each other a second reading.
@@ -175,7 +176,7 @@ pub(crate) struct Witness {
 
 /// The cache of one database.
 pub(crate) struct Cache {
-    objects: QuickCache<ObjectKey, Object_, ByBytes>,
+    objects: QuickCache<ObjectKey, Object_, ByBytes, Spread>,
     names: QuickCache<NameKey, Name_, ByBytes>,
     items: QuickCache<Digest, Bytes, ByBytes>,
     slots: Box<[AtomicU64]>,
@@ -188,7 +189,13 @@ impl Cache {
         let part = |share: u64| (bytes as u64) * share / 8;
         let room = |bytes: u64, each: u64| (bytes / each).clamp(16, 1 << 22) as usize;
         Self {
-            objects: QuickCache::with_weighter(room(part(3), 700), part(3), ByBytes),
+            objects: QuickCache::with(
+                room(part(3), 700),
+                part(3),
+                ByBytes,
+                Spread::default(),
+                DefaultLifecycle::default(),
+            ),
             names: QuickCache::with_weighter(room(part(1), 200), part(1), ByBytes),
             items: QuickCache::with_weighter(room(part(4), 8_000), part(4), ByBytes),
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),

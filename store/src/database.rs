@@ -452,12 +452,13 @@ impl Database {
         }
     }
 
-    /// What a commit says of itself.
+    /// What a commit says of itself. On a version also commits of the lines below that it shows are found.
     ///
     /// # Errors
     /// When there is no such commit.
     pub fn commit_record(&self, tid: Tid) -> Result<CommitRecord, HistoryError> {
-        self.inner.engine.commit_record(self.line, tid)
+        let engine = &self.inner.engine;
+        Ok(engine.shown_record(&engine.view(self.line, engine.head())?, tid)?.1)
     }
 
     /// Commits before `before` (all if none), newest first.
@@ -468,7 +469,8 @@ impl Database {
         Ok(self.inner.engine.commits(self.line, before, limit)?)
     }
 
-    /// The commits before `before` that wrote an object, newest first.
+    /// The commits before `before` that wrote an object, newest first; on a version also those of the lines below
+    /// that it shows.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -479,8 +481,9 @@ impl Database {
         limit: usize,
     ) -> Result<Vec<CommitRecord>, HistoryError> {
         let engine = &self.inner.engine;
-        let tids = engine.revisions(self.line, oid, before, limit)?;
-        tids.into_iter().map(|tid| engine.commit_record(self.line, tid)).collect()
+        let view = engine.view(self.line, engine.head())?;
+        let tids = engine.shown_revisions(&view, oid, before, limit)?;
+        tids.into_iter().map(|(line, tid)| engine.commit_record(line, tid)).collect()
     }
 
     /// What a commit did to objects: `limit` of them after the first `skip`.

@@ -13,6 +13,7 @@ use crate::keys;
 use crate::line::LineId;
 use crate::log::Log;
 use crate::note::CommitRecord;
+use crate::view::View;
 
 /// Why the past did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -176,6 +177,38 @@ impl Engine {
             self.index.scan(&from, &keys::revisions_end(oid, line), &mut visit)?;
         }
         Ok(tids)
+    }
+
+    /// The same of a view: on the uppermost line, and on each below up to where it is shown.
+    pub(crate) fn shown_revisions(
+        &self,
+        view: &View,
+        oid: Oid,
+        before: Option<Tid>,
+        limit: usize,
+    ) -> Result<Vec<(LineId, Tid)>, StoreError> {
+        let mut found = Vec::new();
+        for (line, shown) in view.lines() {
+            let behind = Tid::from_micros(shown.as_micros().saturating_add(1));
+            let before = before.map_or(behind, |before| before.min(behind));
+            let tids = self.revisions(line, oid, Some(before), limit)?;
+            found.extend(tids.into_iter().map(|tid| (line, tid)));
+        }
+        found.sort_by_key(|(_, tid)| std::cmp::Reverse(*tid));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// What a commit says of itself that a view shows, and on which of its lines it is.
+    pub(crate) fn shown_record(&self, view: &View, tid: Tid) -> Result<(LineId, CommitRecord), HistoryError> {
+        for (line, shown) in view.lines() {
+            match self.commit_record(line, tid) {
+                Ok(record) if tid <= shown => return Ok((line, record)),
+                Ok(_) | Err(HistoryError::NoSuchCommit(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(HistoryError::NoSuchCommit(tid))
     }
 
     /// Calls `visit` with the head of each frame of a commit.

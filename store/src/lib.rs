@@ -29,6 +29,7 @@ mod pack;
 mod replay;
 mod side;
 mod snapshot;
+mod spread;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod undo;

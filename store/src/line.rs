@@ -21,6 +21,7 @@ use crate::engine::StoreError;
 use crate::format::body::{LineDisk, LineStateDisk, LineStatusDisk};
 use crate::index::TailedIndex;
 use crate::keys;
+use crate::spread::Spread;
 
 /// The number of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,8 +119,8 @@ pub(crate) struct Epoch {
 /// Everything that a line ever wrote to.
 #[derive(Default)]
 struct Touched {
-    objects: HashSet<Oid>,
-    folders: HashSet<Oid>,
+    objects: HashSet<Oid, Spread>,
+    folders: HashSet<Oid, Spread>,
 }
 
 /// One version.

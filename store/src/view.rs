@@ -86,6 +86,12 @@ impl View {
         self.top().map_or(Shelf::TRUNK, |layer| layer.shelf)
     }
 
+    /// The lines from the uppermost down to the trunk, each with the last commit of it that is shown.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (LineId, Tid)> {
+        let layers = self.layers().iter().map(|layer| (layer.line.id, layer.tid));
+        layers.chain([(LineId::TRUNK, self.ground)])
+    }
+
     /// How many versions lie on each other.
     pub(crate) fn depth(&self) -> usize {
         self.layers().len()
@@ -378,8 +384,7 @@ impl Engine {
         name: &str,
     ) -> Result<Option<Oid>, StoreError> {
         let now = self.seen_child(view, parent, name)?;
-        let lines = view.layers().iter().map(|layer| (layer.line.id, layer.tid));
-        for (line, tid) in lines.chain([(LineId::TRUNK, view.ground)]) {
+        for (line, tid) in view.lines() {
             let from = keys::by_name(parent, name, line, tid);
             let below = keys::by_name(parent, name, LineId(line.0 + 1), Tid::MAX);
             let mut former = None;
@@ -398,8 +403,7 @@ impl Engine {
     /// Who refers to `target` as the view shows it: `limit` of them, by oid.
     pub(crate) fn referring(&self, view: &View, target: Oid, limit: usize) -> Result<Vec<Oid>, StoreError> {
         let mut sources = BTreeSet::new();
-        let lines = view.layers().iter().map(|layer| (layer.line.id, layer.tid));
-        let lines: Vec<(LineId, Tid)> = lines.chain([(LineId::TRUNK, view.ground)]).collect();
+        let lines: Vec<(LineId, Tid)> = view.lines().collect();
         let prefix = keys::references_to(target);
         let mut decided = None;
         let mut visit = |key: &[u8], value: &[u8]| {

@@ -8,7 +8,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use bough_core::merge::plan::{Conflict, OwnCell as PlanCell, Plan, Planned};
+use bough_core::merge::plan::{
+    Conflict, ConflictKey, ConflictKind, OwnCell as PlanCell, Plan, Planned, Resolution, Side,
+};
 use bough_core::object::differing_cells;
 use bough_core::snapshot::{is_live, path_of};
 use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
@@ -371,7 +373,7 @@ impl Engine {
         &self,
         sides: &ThreeSides<'_>,
         conflict: &Conflict,
-        resolution: Option<bough_core::merge::plan::Resolution>,
+        resolution: Option<Resolution>,
     ) -> Result<VersionConflict, VersionError> {
         let oid = conflict_object(&conflict.key);
         let mut path = None;
@@ -381,8 +383,8 @@ impl Engine {
             }
         }
         let key = match &conflict.key {
-            bough_core::merge::plan::ConflictKey::Cell(_, key) => Some(key.clone()),
-            bough_core::merge::plan::ConflictKey::Type(_) => Some(CellKey::Type),
+            ConflictKey::Cell(_, key) => Some(key.clone()),
+            ConflictKey::Type(_) => Some(CellKey::Type),
             _ => Some(CellKey::Place),
         };
         let made_on = |snapshot: &Snapshot, oid: Option<Oid>| match oid {
@@ -390,18 +392,15 @@ impl Engine {
             None => Ok(None),
         };
         let other = match &conflict.kind {
-            bough_core::merge::plan::ConflictKind::Name { other, .. } => Some(*other),
-            bough_core::merge::plan::ConflictKind::Deleted { inner, by, .. } => {
+            ConflictKind::Name { other, .. } => Some(*other),
+            ConflictKind::Deleted { inner, by, .. } => {
                 let found = inner.iter().find(|inner| inner.side != *by).map(|inner| inner.oid);
                 found.or(oid)
             }
             _ => oid,
         };
         let (in_version, in_parent) = match &conflict.kind {
-            bough_core::merge::plan::ConflictKind::Deleted {
-                by: bough_core::merge::plan::Side::Parent,
-                ..
-            } => (other, oid),
+            ConflictKind::Deleted { by: Side::Parent, .. } => (other, oid),
             _ => (oid, other),
         };
         Ok(VersionConflict {
@@ -428,30 +427,16 @@ impl Engine {
         let newest = self.revisions(line, oid, None, 1)?.first().copied().filter(|tid| *tid <= head);
         let cell = cell.filter(|tid| *tid > since || newest.is_none());
         let Some(tid) = cell.or(newest) else { return Ok(None) };
-        Ok(self.commit_anywhere(line, tid)?)
-    }
-
-    /// What a commit on that line, or on one that lies below it, says of itself.
-    fn commit_anywhere(&self, line: LineId, tid: Tid) -> Result<Option<Made>, HistoryError> {
-        let mut line = line;
-        loop {
-            match self.commit_record(line, tid) {
-                Ok(record) => {
-                    return Ok(Some(Made {
-                        tid,
-                        line,
-                        time_micros: record.time_micros,
-                        principal: record.principal,
-                        sentence: record.sentence,
-                    }));
-                }
-                Err(HistoryError::NoSuchCommit(_)) if line != LineId::TRUNK => {
-                    let epoch = self.lines.known(line).and_then(|found| found.epoch_at(self.head()));
-                    line = epoch.map_or(LineId::TRUNK, |epoch| epoch.state.parent);
-                }
-                Err(HistoryError::NoSuchCommit(_)) => return Ok(None),
-                Err(error) => return Err(error),
-            }
+        match self.shown_record(snapshot.view(), tid) {
+            Ok((line, record)) => Ok(Some(Made {
+                tid,
+                line,
+                time_micros: record.time_micros,
+                principal: record.principal,
+                sentence: record.sentence,
+            })),
+            Err(HistoryError::NoSuchCommit(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

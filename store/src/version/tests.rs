@@ -268,3 +268,17 @@ fn a_detached_version_keeps_what_stands_in_something_that_was_deleted() {
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a\n/a/x title=mine\n/b\n");
 }
+
+#[test]
+fn the_history_of_an_object_goes_on_below_the_version() {
+    let trunk = seeded("/a title=one\n");
+    let on_trunk = trunk.set("/a", "title", "two");
+    let v = version(&trunk, "v");
+    let on_v = v.set("/a", "title", "mine");
+    trunk.set("/a", "title", "three");
+    let tids: Vec<Tid> =
+        v.commits_of(oid(&v, "/a"), None, 2).unwrap().into_iter().map(|record| record.tid).collect();
+    assert_eq!(tids, [on_v, on_trunk], "what the version does not show is not in it");
+    assert_eq!(v.commit_record(on_trunk).unwrap().sentence, "Did");
+    assert!(trunk.commit_record(on_v).is_err(), "a version's commits are nobody else's");
+}
