@@ -327,7 +327,10 @@ impl<'a> Overlay<'a> {
             for (oid, mut own) in own {
                 own.written_by(of.tid);
                 let error = |error| read_error(format!("object {oid}"))(error);
-                let replaces = engine.own(&before, oid).map_err(error)?.map(|(tid, _)| tid);
+                let (replaces, held) = engine.own(&before, oid).map_err(error)?.unzip();
+                let place = |own: &Own| own.cell(&CellKey::Place).and_then(|cell| cell.content.clone());
+                let own_place = place(&own);
+                let takes_name = own_place.is_some() && own_place != held.as_ref().and_then(place);
                 let was = engine.seen(&before, oid).map_err(error)?;
                 let below = below.as_ref().map(|below| engine.seen(below, oid)).transpose().map_err(error)?;
                 let after = own.over(oid, below.flatten().as_deref(), of.tid);
@@ -339,7 +342,13 @@ impl<'a> Overlay<'a> {
                         since: None,
                     }]));
                 }
-                edits.push(Edit { replaces, before: was, after: Arc::new(after), own: Some(own) });
+                edits.push(Edit {
+                    replaces,
+                    before: was,
+                    after: Arc::new(after),
+                    own: Some(own),
+                    takes_name,
+                });
             }
             overlay.tie(overlay.view.tid, edits, &[], &mut of)
         })
@@ -533,7 +542,7 @@ impl<'a> Overlay<'a> {
             let written = cells.iter().filter(|(key, content)| was(key) != content.as_ref());
             own.unwrap_or_default().with(&written.cloned().collect::<Vec<_>>(), tid)
         });
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own })))
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own, takes_name: false })))
     }
 
     /// What there is of an object. One look-up for a new one.
@@ -655,6 +664,8 @@ struct Edit {
     after: Arc<Object>,
     /// On a version: what that holds of it itself.
     own: Option<Own>,
+    /// Whether the version comes to hold the place, and so has to name it there, also where it was seen there before.
+    takes_name: bool,
 }
 
 /// How the place of an object changes.
@@ -671,7 +682,11 @@ impl Edit {
 
     fn as_move(&self) -> Option<Move<'_>> {
         let [before, after] = self.places();
-        (before != after).then_some(Move { oid: self.after.oid(), before, after })
+        let oid = self.after.oid();
+        match before == after {
+            true => self.takes_name.then_some(Move { oid, before: None, after }),
+            false => Some(Move { oid, before, after }),
+        }
     }
 
     fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {
