@@ -230,11 +230,22 @@ impl Engine {
         parent: Oid,
         name: &str,
     ) -> Result<Option<Oid>, StoreError> {
-        let Some(nth) = layers.iter().position(|layer| layer.line.touched_folder(parent)) else {
+        let Some((layer, below)) = layers.split_first() else {
             return self.ground_child(parent, name, ground);
         };
-        let layers = &layers[nth..];
-        let layer = &layers[0];
+        let stands = |oid: Oid| {
+            let object = self.seen_in(layers, ground, oid)?;
+            let place = object.as_ref().and_then(|object| object.place());
+            Ok::<_, StoreError>(place.is_some_and(|place| place.parent == parent && place.name == *name))
+        };
+        let from_below = || match self.seen_child_in(below, ground, parent, name)? {
+            // The version may have it elsewhere, also in folders of which it names nothing itself.
+            Some(oid) if layer.line.touched(oid) && !stands(oid)? => Ok::<_, StoreError>(None),
+            child => Ok(child),
+        };
+        if !layer.line.touched_folder(parent) {
+            return from_below();
+        }
         if let Answer::Known(child) = self.cache.name(layer.shelf, parent, name, layer.tid) {
             return Ok(child);
         }
@@ -243,11 +254,6 @@ impl Engine {
         let is_newest = newest.is_none_or(|(since, _)| since <= layer.tid);
         let own = if is_newest { newest } else { self.named(layer.line.id, parent, name, layer.tid)? };
         let own = own.filter(|(since, _)| *since > layer.floor);
-        let stands = |oid: Oid| {
-            let object = self.seen_in(layers, ground, oid)?;
-            let place = object.as_ref().and_then(|object| object.place());
-            Ok::<_, StoreError>(place.is_some_and(|place| place.parent == parent && place.name == *name))
-        };
         let mut child = None;
         if let Some(oid) = own.and_then(|(_, oid)| oid)
             && stands(oid)?
@@ -255,13 +261,7 @@ impl Engine {
             child = Some(oid);
         }
         if child.is_none() {
-            child = self.seen_child_in(&layers[1..], ground, parent, name)?;
-            if let Some(oid) = child
-                && layer.line.touched(oid)
-                && !stands(oid)?
-            {
-                child = None;
-            }
+            child = from_below()?;
         }
         if is_newest {
             let from = own.map_or(layer.since, |(since, _)| since.max(layer.since));
@@ -289,11 +289,16 @@ impl Engine {
         parent: Oid,
         page: &ChildrenPage,
     ) -> Result<Vec<Child>, StoreError> {
-        let Some(nth) = layers.iter().position(|layer| layer.line.touched_folder(parent)) else {
+        let Some((layer, lower)) = layers.split_first() else {
             return self.children_of_line(LineId::TRUNK, (Tid::ZERO, ground), parent, page);
         };
-        let layers = &layers[nth..];
-        let layer = &layers[0];
+        if !layer.line.touched_folder(parent) {
+            let children = self.seen_children_in(lower, ground, parent, page)?;
+            // The version may have some of them elsewhere.
+            if !children.iter().any(|child| layer.line.touched(child.oid)) {
+                return Ok(children);
+            }
+        }
         let stands = |child: &Child| {
             if !layer.line.touched(child.oid) {
                 return Ok(true);
@@ -311,7 +316,7 @@ impl Engine {
         while children.len() < page.limit {
             let since = (layer.floor, layer.tid);
             own.fill(&stands, |page| self.children_of_line(layer.line.id, since, parent, page))?;
-            below.fill(&stands, |page| self.seen_children_in(&layers[1..], ground, parent, page))?;
+            below.fill(&stands, |page| self.seen_children_in(lower, ground, parent, page))?;
             let next = match (own.waiting.front(), below.waiting.front()) {
                 (None, None) => break,
                 (Some(_), None) => &mut own,

@@ -329,8 +329,9 @@ impl<'a> Overlay<'a> {
                 own.written_by(of.tid);
                 let error = |error| read_error(format!("object {oid}"))(error);
                 let (replaces, held) = engine.own(&before, oid).map_err(error)?.unzip();
-                let held = held.is_some_and(|held| held.cell(&CellKey::Place).is_some());
-                let holds = own.cell(&CellKey::Place).is_some_and(|cell| cell.content.is_some());
+                let place = |own: &Own| own.cell(&CellKey::Place).and_then(|cell| cell.content.clone());
+                let own_place = place(&own);
+                let takes_name = own_place.is_some() && own_place != held.as_ref().and_then(place);
                 let was = engine.seen(&before, oid).map_err(error)?;
                 let below = below.as_ref().map(|below| engine.seen(below, oid)).transpose().map_err(error)?;
                 let after = own.over(oid, below.flatten().as_deref(), of.tid);
@@ -347,7 +348,7 @@ impl<'a> Overlay<'a> {
                     before: was,
                     after: Arc::new(after),
                     own: Some(own),
-                    holds_place: holds && !held,
+                    takes_name,
                 });
             }
             overlay.tie(overlay.view.tid, edits, &[], &mut of)
@@ -542,7 +543,7 @@ impl<'a> Overlay<'a> {
             let written = cells.iter().filter(|(key, content)| was(key) != content.as_ref());
             own.unwrap_or_default().with(&written.cloned().collect::<Vec<_>>(), tid)
         });
-        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own, holds_place: false })))
+        Ok(Ok(Some(Edit { replaces, before: head, after: Arc::new(after), own, takes_name: false })))
     }
 
     /// What there is of an object. One look-up for a new one.
@@ -664,8 +665,8 @@ struct Edit {
     after: Arc<Object>,
     /// On a version: what that holds of it itself.
     own: Option<Own>,
-    /// Whether the version holds the place itself from now on, be it the same: then it has to name the object, too.
-    holds_place: bool,
+    /// Whether the version comes to hold the place, and so has to name it there, also where it was seen there before.
+    takes_name: bool,
 }
 
 /// How the place of an object changes.
@@ -682,7 +683,11 @@ impl Edit {
 
     fn as_move(&self) -> Option<Move<'_>> {
         let [before, after] = self.places();
-        (before != after || self.holds_place).then_some(Move { oid: self.after.oid(), before, after })
+        let oid = self.after.oid();
+        match before == after {
+            true => self.takes_name.then_some(Move { oid, before: None, after }),
+            false => Some(Move { oid, before, after }),
+        }
     }
 
     fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {

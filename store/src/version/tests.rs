@@ -115,6 +115,31 @@ fn the_undo_of_a_merge_gives_the_version_back_what_it_merged() {
 }
 
 #[test]
+fn what_a_version_got_back_is_found_by_its_name_after_an_update() {
+    let trunk = seeded("/a title=one\n/b\n/b/x\n");
+    let v = version(&trunk, "v");
+    v.move_path("/a", "/b/a");
+    v.move_path("/b/x", "/x");
+    let tid = merge(&v).unwrap().tid.unwrap();
+    undo(&trunk, tid);
+    update(&v).unwrap().tid.unwrap();
+    assert_eq!(v.text(), "/b\n/b/a title=one\n/x\n");
+}
+
+#[test]
+fn what_the_parent_line_moved_elsewhere_is_not_listed_there_over_an_own_place() {
+    let trunk = seeded("/f\n/f/x\n/g\n/h\n");
+    let v = version(&trunk, "v");
+    v.move_path("/f/x", "/g/x");
+    trunk.move_path("/f/x", "/h/x");
+    let conflicts = v.conflicts().unwrap();
+    v.resolve(&conflicts[0].id, Some(Resolution::Version), "ann").unwrap();
+    update(&v).unwrap().tid.unwrap();
+    assert_eq!(v.text(), "/f\n/g\n/g/x\n/h\n");
+    assert!(!v.exists("/h/x"));
+}
+
+#[test]
 fn undo_in_a_version_goes_back_to_what_nobody_touched() {
     let trunk = seeded("/a title=one\n/b\n");
     let v = version(&trunk, "v");
@@ -145,6 +170,8 @@ fn part_of_a_version_is_merged_and_the_rest_later() {
     trunk.set("/a", "title", "later");
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a title=later\n/b title=B\n/new\n/new/page title=n\n");
+
+    assert_eq!(trunk.text(), "/a title=changed on the trunk\n/b title=B\n/new\n/new/page title=n\n");
 }
 
 #[test]

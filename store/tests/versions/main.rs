@@ -1,0 +1,12 @@
+//! Private versions as their users see them: the cases that a merge has to get right, laws, a model, load, crashes.
+//!
+//! The tests of the cases carry the numbers of the table of required outcomes. Not here, as there is nothing yet to try
+//! them on: permissions, local roles and users (15, 16, 17, 35), external effects (33), the pages that a template has
+//! an effect on (34), addresses and caches of the web (37), imports from files (38, of which the writing by path is here).
+
+mod fork;
+mod lifecycle;
+mod merging;
+mod names;
+mod removals;
+mod values;
