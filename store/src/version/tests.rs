@@ -170,8 +170,6 @@ fn part_of_a_version_is_merged_and_the_rest_later() {
     trunk.set("/a", "title", "later");
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a title=later\n/b title=B\n/new\n/new/page title=n\n");
-
-    assert_eq!(trunk.text(), "/a title=changed on the trunk\n/b title=B\n/new\n/new/page title=n\n");
 }
 
 #[test]
