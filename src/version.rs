@@ -105,6 +105,11 @@ impl Version {
         Self { principal: principal.into(), ..self }
     }
 
+    /// Who answers for what is done; empty for nobody in particular.
+    pub fn principal(&self) -> &str {
+        &self.principal
+    }
+
     /// What it is: its name, owner, parent line, base and status.
     ///
     /// # Errors

@@ -124,7 +124,8 @@ fn found_row(
             ("child", paths(*oid), placed)
         }
     };
-    let commit = tid.and_then(|tid| site.database().commit_record(tid).ok()).map(|commit| row(site, &commit));
+    let commit =
+        tid.and_then(|tid| site.database().commit_record_below(tid).ok()).map(|commit| row(site, &commit));
     Ok(Row {
         role: role.to_owned(),
         at: paths(acquired.at),

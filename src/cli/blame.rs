@@ -39,7 +39,7 @@ impl SiteCommand for Blame {
         let mut commits = HashMap::new();
         for (key, cell) in object.object().cells() {
             let commit = commits.entry(cell.tid).or_insert_with(|| {
-                site.database().commit_record(cell.tid).ok().map(|commit| row(site, &commit))
+                site.database().commit_record_below(cell.tid).ok().map(|commit| row(site, &commit))
             });
             let name = match key {
                 CellKey::Attribute(name) => name.to_string(),

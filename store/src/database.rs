@@ -460,6 +460,14 @@ impl Database {
         self.inner.engine.commit_record(self.line, tid)
     }
 
+    /// What a commit on this line, or on one that it lies on, says of itself: who wrote a cell that a version shows.
+    ///
+    /// # Errors
+    /// When there is no such commit.
+    pub fn commit_record_below(&self, tid: Tid) -> Result<CommitRecord, HistoryError> {
+        Ok(self.inner.engine.commit_record_below(self.line, tid)?.1)
+    }
+
     /// Commits before `before` (all if none), newest first.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::engine::{Engine, StoreError};
 use crate::history::HistoryError;
 use crate::line::{LineId, LineState, LineStatus};
 use crate::log::Log;
-use crate::note::{Kind, Note};
+use crate::note::{CommitRecord, Kind, Note};
 use crate::own::{Own, OwnBase, OwnCell};
 use crate::snapshot::Snapshot;
 use crate::undo::{CellDelta, PREVIEW_MAX, UrlDelta};
@@ -433,24 +433,33 @@ impl Engine {
 
     /// What a commit on that line, or on one that lies below it, says of itself.
     fn commit_anywhere(&self, line: LineId, tid: Tid) -> Result<Option<Made>, HistoryError> {
+        match self.commit_record_below(line, tid) {
+            Ok((line, record)) => Ok(Some(Made {
+                tid,
+                line,
+                time_micros: record.time_micros,
+                principal: record.principal,
+                sentence: record.sentence,
+            })),
+            Err(HistoryError::NoSuchCommit(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The record of a commit on that line, or on one that lies below it, and on which.
+    pub(crate) fn commit_record_below(
+        &self,
+        line: LineId,
+        tid: Tid,
+    ) -> Result<(LineId, CommitRecord), HistoryError> {
         let mut line = line;
         loop {
             match self.commit_record(line, tid) {
-                Ok(record) => {
-                    return Ok(Some(Made {
-                        tid,
-                        line,
-                        time_micros: record.time_micros,
-                        principal: record.principal,
-                        sentence: record.sentence,
-                    }));
-                }
                 Err(HistoryError::NoSuchCommit(_)) if line != LineId::TRUNK => {
                     let epoch = self.lines.known(line).and_then(|found| found.epoch_at(self.head()));
                     line = epoch.map_or(LineId::TRUNK, |epoch| epoch.state.parent);
                 }
-                Err(HistoryError::NoSuchCommit(_)) => return Ok(None),
-                Err(error) => return Err(error),
+                found => return found.map(|record| (line, record)),
             }
         }
     }
