@@ -5,6 +5,7 @@ use bough_core::object_type::MethodError;
 use bough_core::snapshot::ReadError;
 use bough_core::transaction::TransactionError;
 use bough_core::{Name, ObjectPath};
+use bough_store::version::VersionError;
 use bough_store::{BlobError, CommitError, HistoryError, OpenError, StoreError};
 
 /// Why the site did not do what was asked.
@@ -93,6 +94,9 @@ pub enum Error {
     /// The commits could not be undone.
     #[error(transparent)]
     Undo(#[from] bough_store::UndoError),
+    /// Something could not be done with a version.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -118,6 +122,9 @@ pub enum Error {
 impl Error {
     /// Whether the same work, done again, may succeed: others were quicker.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Commit(error) if error.is_transient())
+        match self {
+            Self::Commit(error) | Self::Version(VersionError::Commit(error)) => error.is_transient(),
+            _ => false,
+        }
     }
 }

@@ -21,8 +21,8 @@
 //! # }
 //! ```
 //!
-//! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `call` (methods
-//! of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
+//! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `version`
+//! (private versions), `call` (methods of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
 //!
 //! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher.
 
@@ -31,15 +31,19 @@ mod error;
 mod read;
 mod site;
 mod tx;
+mod version;
 
 pub use bough_core as core;
+pub use bough_core::merge::plan::Resolution;
 pub use bough_store as store;
+pub use bough_store::version::{Management, MergeChoice, NewVersion, Pick, VersionInfo};
 pub use bough_web as web;
 pub use call::Called;
 pub use error::Error;
 pub use read::{Children, Handle, Moment, View};
 pub use site::{Site, SiteBuilder, Written};
 pub use tx::{Tx, file_type};
+pub use version::Version;
 
 /// The names that an application begins with.
 pub mod prelude {
@@ -48,5 +52,5 @@ pub mod prelude {
     };
     pub use bough_core::{Name, Oid, Tid, Value};
 
-    pub use crate::{Error, Handle, Moment, Site, Tx, View};
+    pub use crate::{Error, Handle, Moment, Site, Tx, Version, View};
 }

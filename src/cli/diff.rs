@@ -1,10 +1,8 @@
 //! `diff`: what changed between two commits.
 
-use std::collections::BTreeSet;
-
 use bough::Site;
-use bough::core::object::differing_cells;
-use bough::core::{Oid, Tid};
+use bough::core::Snapshot as _;
+use bough::store::Snapshot;
 use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
@@ -14,10 +12,8 @@ use super::request::{SiteCommand, typed};
 use super::screen::Screen;
 use super::show::{DeltaRow, delta_row, print_delta};
 
-/// How much is read at a time.
-const BATCH: usize = 256;
-/// How many objects are compared: what is between two commits is kept in memory.
-const OBJECTS_MAX: usize = 1_000_000;
+/// How many objects are read at a time. Each time all of them are compared: few large steps are better than many.
+const BATCH: usize = 10_000;
 
 /// Show what changed between two commits: only the net effect
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -37,14 +33,8 @@ impl SiteCommand for Diff {
         // Both must be there to be shown.
         database.commit_record(from)?;
         database.commit_record(to)?;
-        for oid in touched(site, from.min(to), from.max(to))? {
-            let before = database.object_at(oid, from)?;
-            let after = database.object_at(oid, to)?;
-            if !differing_cells(before.as_deref(), after.as_deref()).is_empty() {
-                asker.row(&delta_row(site, oid, from.max(to), before.as_deref(), after.as_deref())?)?;
-            }
-        }
-        Ok(())
+        let states = (database.snapshot_at(from)?, database.snapshot_at(to)?);
+        send_differences(site, &states.0, &states.1, asker).map(|_| ())
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
@@ -52,35 +42,23 @@ impl SiteCommand for Diff {
     }
 }
 
-/// The objects that the commits after `from` up to `to` wrote.
-fn touched(site: &Site, from: Tid, to: Tid) -> Result<BTreeSet<Oid>, Failure> {
-    let database = site.database();
-    let mut oids = BTreeSet::new();
-    let mut before = Some(Tid::from_micros(to.as_micros() + 1));
+/// Sends what differs from one state to another, and answers how many objects that are.
+pub(crate) fn send_differences(
+    site: &Site,
+    from: &Snapshot,
+    to: &Snapshot,
+    asker: &mut dyn Asker,
+) -> Result<usize, Failure> {
+    let later = if from.tid() > to.tid() { from } else { to };
+    let mut sent = 0;
     loop {
-        let commits = database.commits(before, BATCH)?;
-        for commit in &commits {
-            if commit.tid <= from {
-                return Ok(oids);
-            }
-            let mut seen = 0;
-            loop {
-                let deltas = database.changes(commit.tid, seen, BATCH)?;
-                if deltas.is_empty() {
-                    break;
-                }
-                seen += deltas.len();
-                oids.extend(deltas.iter().map(|delta| delta.oid));
-                if oids.len() > OBJECTS_MAX {
-                    let message =
-                        format!("cannot compare: more than {OBJECTS_MAX} objects changed in between");
-                    return Err(Failure::refused(message).advise("bough show TID for one commit"));
-                }
-            }
+        let found = site.database().differences(from, to, sent, BATCH)?;
+        for delta in &found.objects {
+            asker.row(&delta_row(delta, later))?;
         }
-        match commits.last() {
-            Some(last) => before = Some(last.tid),
-            None => return Ok(oids),
+        sent += found.objects.len();
+        if found.objects.is_empty() || sent >= found.total {
+            return Ok(sent);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a command failed: what a person is told, and the exit code that a script sees.
 
 use bough::core::transaction::TransactionError;
+use bough::store::version::VersionError;
 use bough::store::{BlobError, CommitError, Conflict, ConflictReason, HistoryError, OpenError, UndoError};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,17 @@ impl Failure {
         Self { code, ..self }
     }
 
+    /// The same with advice for the version that the command worked in.
+    #[must_use]
+    pub(crate) fn in_version(mut self, name: &str) -> Self {
+        for advice in &mut self.advice {
+            if advice.starts_with("bough ") && !advice.starts_with("bough version ") {
+                advice.push_str(&format!(" --version {name}"));
+            }
+        }
+        self
+    }
+
     /// The failure that an error stands for: its message, then its causes.
     pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut texts = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
@@ -93,6 +105,7 @@ impl From<bough::Error> for Failure {
             bough::Error::History(error) => from_history(failure, error),
             bough::Error::Undo(error) => from_undo(failure, error),
             bough::Error::Refused(error) => from_refusal(failure, error),
+            bough::Error::Version(error) => from_version(failure, error),
             bough::Error::Open(error) => from_open(failure, error),
             _ => failure,
         }
@@ -101,6 +114,9 @@ impl From<bough::Error> for Failure {
 
 impl Failure {
     fn from_commit(mut failure: Self, error: &CommitError) -> Self {
+        if let CommitError::VersionClosed { name, .. } = error {
+            return failure.advise(format!("bough version reopen {name}"));
+        }
         let CommitError::Conflict { conflicts, .. } = error else { return failure };
         failure.causes.extend(conflicts.iter().take(20).map(conflict_text));
         failure
@@ -136,6 +152,29 @@ fn from_undo(failure: Failure, error: &UndoError) -> Failure {
         UndoError::Blocked { .. } => failure.with_code(Code::Conflict),
         UndoError::History(error) => from_history(failure, error),
         UndoError::Commit(error) => Failure::from_commit(failure, error),
+        _ => failure,
+    }
+}
+
+fn from_version(mut failure: Failure, error: &VersionError) -> Failure {
+    match error {
+        VersionError::NoSuchVersion { similar, .. } if similar.is_empty() => {
+            failure.with_code(Code::NotFound).advise("bough version create NAME")
+        }
+        VersionError::NoSuchVersion { .. } => failure.with_code(Code::NotFound).advise("bough version list"),
+        VersionError::NoSuchConflict(_) => failure.with_code(Code::NotFound),
+        VersionError::BadName(_) | VersionError::DoesNotSettle | VersionError::NothingSelected => {
+            failure.with_code(Code::Usage)
+        }
+        VersionError::NameTaken(name) => failure.advise(format!("bough version show {name}")),
+        VersionError::Status { name, .. } => failure.advise(format!("bough version show {name}")),
+        VersionError::Conflicts(_) => failure.with_code(Code::Conflict),
+        VersionError::Incomplete(conflicts) => {
+            failure.causes.extend(conflicts.iter().take(20).map(conflict_text));
+            failure.with_code(Code::Conflict)
+        }
+        VersionError::History(error) => from_history(failure, error),
+        VersionError::Commit(error) => Failure::from_commit(failure, error),
         _ => failure,
     }
 }
@@ -192,6 +231,7 @@ failures!(
     CommitError,
     HistoryError,
     UndoError,
+    VersionError,
     TransactionError,
     BlobError,
     OpenError,

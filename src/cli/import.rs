@@ -171,8 +171,8 @@ fn print_summary(summary: &Summary, screen: &mut Screen) -> Result<(), Failure> 
         Some(tid) => {
             screen.line(&format!("{} ({tid})", summary.sentence))?;
             screen.line(&counts)?;
-            let program = screen.program.clone();
-            screen.line(&format!("undo with: {program} undo {tid}"))
+            let undo = screen.command(&format!("undo {tid}"));
+            screen.line(&format!("undo with: {undo}"))
         }
         None => screen.line(&format!("Nothing changed: {counts}")),
     }

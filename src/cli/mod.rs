@@ -2,12 +2,15 @@
 //!
 //! Code map: `request` (what a command is), `protocol` (what travels), `asker` (the one who asked, as the command's
 //! work sees it), `client` and `socket` (the two ends), `opening` (the data folder), `screen` and `failure` (what a
-//! person sees); `moment`, `value`, `glob`, `progress`, `sidecar` and `source` are what several commands share.
+//! person sees), `in_version` (`--version NAME`); `moment`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
+//! `source` are what several commands share.
 
 mod asker;
 mod client;
+mod excerpt;
 mod failure;
 mod glob;
+mod in_version;
 mod listener;
 mod moment;
 mod opening;
@@ -47,12 +50,13 @@ mod set;
 mod show;
 mod status;
 mod undo;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use failure::Failure;
 use request::{Request, program};
@@ -72,6 +76,7 @@ A first tour:
   bough log                               see what happened
   bough undo t660db84039ed9               take one of these commits back
   bough acquire /docs title               ask where a value comes from
+  bough version create redesign           change things in private, with --version redesign; merge them later
 
 Commands work with and without a running server: the one that runs is asked.
 PATH is a path in the site, as in /docs/index.html; TID names a commit, as `bough log` prints it.
@@ -86,7 +91,8 @@ Exit codes:
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "bough", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(name = "bough", version, disable_version_flag = true, about = ABOUT, after_help = AFTER_HELP)]
+#[command(max_term_width = 110)]
 struct Cli {
     /// The folder that the site lives in
     #[arg(long, global = true, value_name = "DIR", env = "BOUGH_DATA", default_value = DATA_DEFAULT)]
@@ -94,6 +100,12 @@ struct Cli {
     /// Answer with one JSON object a line
     #[arg(long, global = true)]
     json: bool,
+    /// Do what the command says in this private version; without a name and a command: print the program's version
+    #[arg(id = "in_version", long = "version", value_name = "NAME", num_args = 0..=1)]
+    version: Option<Option<String>>,
+    /// Print the program's version
+    #[arg(id = "program_version", short = 'V', action = ArgAction::Version)]
+    program_version: Option<bool>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -121,18 +133,37 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     let mut screen = Screen::new(if cli.json { Form::Json } else { Form::Text }, program(&cli.data));
-    let done = match cli.command {
+    let done = cli.in_version().and_then(|cli| match cli.command {
+        None if cli.version.is_some() => screen.line(Cli::command().render_version().trim_end()),
         None => serve::Serve::default().run(&cli.data, &mut screen),
         Some(Command::Serve(serve)) => serve.run(&cli.data, &mut screen),
         Some(Command::RestoreBackup(restore)) => restore.run(&mut screen),
         Some(Command::Site(mut request)) => {
             if let (Request::Cat(cat), true) = (&mut request, cli.json) {
-                cat.whole();
+                cat.command.whole();
             }
             client::run(&cli.data, request, &mut screen)
         }
-    };
+    });
     finish(done, &mut screen)
+}
+
+impl Cli {
+    /// Hands a version that was named before the command on to the command.
+    fn in_version(mut self) -> Result<Self, Failure> {
+        let Some(name) = self.version.clone() else { return Ok(self) };
+        let takes_it = match (&mut self.command, &name) {
+            (None, None) => true,
+            (Some(Command::Site(request)), Some(name)) => request.command_mut().choose_version(name),
+            _ => false,
+        };
+        if takes_it {
+            return Ok(self);
+        }
+        let name = name.map_or_else(String::new, |name| format!(" {name}"));
+        let message = format!("`--version{name}` goes with a command that reads or writes objects");
+        Err(Failure::usage(message).advise("bough --version NAME ls").advise("bough version --help"))
+    }
 }
 
 fn finish(done: Result<(), Failure>, screen: &mut Screen) -> ExitCode {

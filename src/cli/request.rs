@@ -1,19 +1,18 @@
 //! The commands that work on the site, each written once: the same code runs in the process that has the site open,
 //! whether that is the command itself or a server.
 
-use clap::Subcommand;
-use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use bough::Site;
 
 use super::asker::{Asker, Wrote};
 use super::failure::{Failure, quoted};
+use super::in_version::In;
 use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
     acquire, add, backup, blame, cat, check, cp, diff, du, export, find, import, log, ls, mkdir, mv, pack,
-    put, restore, rm, set, show, status, undo,
+    put, restore, rm, set, show, status, undo, version,
 };
 
 /// Where a command sends what it brings.
@@ -27,6 +26,11 @@ pub(crate) trait SiteCommand: Sync {
     /// Shows one row of the answer to a person: what was done and how to undo it, unless the command answers otherwise.
     fn print(&self, row: Json, screen: &mut Screen) -> Result<(), Failure> {
         print_wrote(row, "undo", screen)
+    }
+
+    /// Lets the command do its work in a private version. Whether it can; one that names a version itself keeps that.
+    fn choose_version(&mut self, _name: &str) -> bool {
+        false
     }
 
     /// Whether it changes the site; such a command makes the data folder where there is none.
@@ -67,6 +71,8 @@ pub(crate) fn show(command: &dyn SiteCommand, reply: Reply, screen: &mut Screen)
         Reply::Row(row) => command.print(row, screen),
         Reply::Chunk(bytes) => screen.bytes(&bytes),
         Reply::Remark(text) => {
+            // Commands are written with the plain program name where they come from.
+            let text = text.replace("\n  try: bough ", &format!("\n  try: {} ", screen.program));
             screen.remark(&super::screen::plain(&text));
             Ok(())
         }
@@ -86,8 +92,8 @@ pub(crate) fn print_wrote(row: Json, verb: &str, screen: &mut Screen) -> Result<
     match wrote.tid {
         Some(tid) => {
             screen.line(&format!("{} ({tid})", wrote.sentence))?;
-            let program = screen.program.clone();
-            screen.line(&format!("{verb} with: {program} undo {tid}"))
+            let undo = screen.command(&format!("undo {tid}"));
+            screen.line(&format!("{verb} with: {undo}"))
         }
         None => screen.line("Nothing changed"),
     }
@@ -102,16 +108,17 @@ pub(crate) fn program(data: &std::path::Path) -> String {
     }
 }
 
-macro_rules! requests {
-    ($($(#[$doc:meta])* $name:ident($command:ty)),* $(,)?) => {
-        /// The commands that work on the site.
-        #[derive(Debug, Clone, Subcommand, Serialize, Deserialize)]
+/// Makes an enum of commands.
+macro_rules! commands {
+    ($(#[$about:meta])* $commands:ident: $($(#[$doc:meta])* $name:ident($command:ty)),* $(,)?) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, clap::Subcommand, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
-        pub(crate) enum Request {
+        pub(crate) enum $commands {
             $($(#[$doc])* $name($command)),*
         }
 
-        impl Request {
+        impl $commands {
             pub(crate) fn command(&self) -> &dyn SiteCommand {
                 match self { $(Self::$name(command) => command),* }
             }
@@ -122,47 +129,53 @@ macro_rules! requests {
         }
     };
 }
-requests! {
+pub(crate) use commands;
+
+commands! {
+    /// The commands that work on the site.
+    Request:
     /// Import a folder of files, or a ZIP archive, in one commit
-    Import(import::Import),
+    Import(In<import::Import>),
     /// Export a part of the site into an empty folder; importing that gives the same tree again
-    Export(export::Export),
+    Export(In<export::Export>),
     /// List what an object contains
-    Ls(ls::Ls),
+    Ls(In<ls::Ls>),
     /// Print an object's content, or one of its attributes
-    Cat(cat::Cat),
+    Cat(In<cat::Cat>),
     /// Find objects by name, type or attribute
-    Find(find::Find),
+    Find(In<find::Find>),
     /// Count objects and bytes
-    Du(du::Du),
+    Du(In<du::Du>),
     /// Add an object of any type, with its content from a file
-    Add(add::Add),
+    Add(In<add::Add>),
     /// Put a file's content at a path, new or not
-    Put(put::Put),
+    Put(In<put::Put>),
     /// Make a folder
-    Mkdir(mkdir::Mkdir),
+    Mkdir(In<mkdir::Mkdir>),
     /// Set or clear attributes
-    Set(set::Set),
+    Set(In<set::Set>),
     /// Copy an object and everything in it
-    Cp(cp::Cp),
+    Cp(In<cp::Cp>),
     /// Move or rename an object
-    Mv(mv::Mv),
+    Mv(In<mv::Mv>),
     /// Delete objects with everything in them (it can be undone)
-    Rm(rm::Rm),
+    Rm(In<rm::Rm>),
     /// List commits, newest first
-    Log(log::Log),
+    Log(In<log::Log>),
     /// Show what a commit changed
-    Show(show::Show),
+    Show(In<show::Show>),
     /// Say of each cell of an object who wrote it, and when
-    Blame(blame::Blame),
+    Blame(In<blame::Blame>),
     /// Show what changed between two commits
-    Diff(diff::Diff),
+    Diff(In<diff::Diff>),
     /// Take back commits, whatever happened since
-    Undo(undo::Undo),
+    Undo(In<undo::Undo>),
     /// Bring back an object with everything in it as it was
-    Restore(restore::Restore),
+    Restore(In<restore::Restore>),
     /// Explain where a value comes from
-    Acquire(acquire::Acquire),
+    Acquire(In<acquire::Acquire>),
+    /// Make private versions of the site; compare, update, merge and discard them
+    Version(version::Version),
     /// Say how the data folder stands
     Status(status::Status),
     /// Check everything that is stored, while the site is in use

@@ -23,12 +23,22 @@ pub(crate) struct Screen {
     pub(crate) form: Form,
     /// What every command that is shown as advice begins with: `bough`, and the data folder if it is not the usual.
     pub(crate) program: String,
+    /// The private version that the command works in.
+    pub(crate) version: Option<String>,
     out: io::BufWriter<io::Stdout>,
 }
 
 impl Screen {
     pub(crate) fn new(form: Form, program: String) -> Self {
-        Self { form, program, out: io::BufWriter::with_capacity(64 << 10, io::stdout()) }
+        Self { form, program, version: None, out: io::BufWriter::with_capacity(64 << 10, io::stdout()) }
+    }
+
+    /// A command of this program as advice: with the data folder, and the version that this one works in.
+    pub(crate) fn command(&self, command: &str) -> String {
+        match &self.version {
+            Some(name) => format!("{} {command} --version {name}", self.program),
+            None => format!("{} {command}", self.program),
+        }
     }
 
     /// One line for people.

@@ -2,16 +2,18 @@
 
 use bough::Site;
 use bough::core::object::{Content, Object, differing_cells};
-use bough::core::{CellKey, Oid, Tid};
+use bough::core::{CellKey, Oid};
+use bough::store::{ObjectDelta, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
+use super::excerpt::excerpt_of;
 use super::failure::Failure;
 use super::log::{CommitRow, commit_line, row, tid};
 use super::overrun::{OverrunRow, overrun_row, print_overrun};
 use super::request::{SiteCommand, typed};
 use super::screen::{Screen, counted};
-use super::value::{PathOf, content_text, paths_in};
+use super::value::{content_text, paths_in};
 
 /// How many objects are read at a time.
 const BATCH: usize = 256;
@@ -42,6 +44,9 @@ pub(crate) struct CellRow {
     pub(crate) cell: String,
     pub(crate) before: Option<String>,
     pub(crate) after: Option<String>,
+    /// For long texts, what differs, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lines: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +64,7 @@ impl SiteCommand for Show {
         let tid = tid(&self.tid)?;
         let commit = database.commit_record(tid)?;
         asker.row(&Row::Commit(row(site, &commit)))?;
+        let then = database.snapshot_at(tid)?;
         let mut shown = 0;
         while shown < self.limit {
             let deltas = database.changes(tid, shown, BATCH.min(self.limit - shown))?;
@@ -67,8 +73,7 @@ impl SiteCommand for Show {
             }
             shown += deltas.len();
             for delta in &deltas {
-                let row = delta_row(site, delta.oid, tid, delta.before.as_deref(), delta.after.as_deref())?;
-                asker.row(&Row::Object(row))?;
+                asker.row(&Row::Object(delta_row(delta, &then)))?;
             }
         }
         match commit.objects.saturating_sub(shown as u64) {
@@ -91,23 +96,17 @@ impl SiteCommand for Show {
             }
             Row::Overrun(row) => {
                 print_overrun(&row, screen)?;
-                let program = screen.program.clone();
-                screen.line(&format!("bring all of it back with: {program} undo {}", row.tid))
+                let undo = screen.command(&format!("undo {}", row.tid));
+                screen.line(&format!("bring all of it back with: {undo}"))
             }
         }
     }
 }
 
-/// One object before and after; its path as of `at`, else as it is now, else what it was called.
-pub(crate) fn delta_row(
-    site: &Site,
-    oid: Oid,
-    at: Tid,
-    before: Option<&Object>,
-    after: Option<&Object>,
-) -> Result<DeltaRow, Failure> {
-    let then = site.database().snapshot_at(at)?;
-    let paths = paths_in(&then);
+/// One object before and after; its path as of then, else what it was called.
+pub(crate) fn delta_row(delta: &ObjectDelta, snapshot: &Snapshot) -> DeltaRow {
+    let paths = paths_in(snapshot);
+    let (oid, before, after) = (delta.oid, delta.before.as_deref(), delta.after.as_deref());
     let stands = |object: Option<&Object>| {
         object.is_some_and(|object| object.place().is_some() || object.oid() == Oid::ROOT)
     };
@@ -123,18 +122,20 @@ pub(crate) fn delta_row(
     };
     let differing = differing_cells(before, after);
     let cells =
-        differing.into_iter().map(|(key, before, after)| cell_row(key, before, after, &paths)).collect();
-    Ok(DeltaRow { oid: oid.to_string(), path, change: change.to_owned(), cells })
+        differing.into_iter().map(|(key, before, after)| cell_row(key, before, after, snapshot)).collect();
+    DeltaRow { oid: oid.to_string(), path, change: change.to_owned(), cells }
 }
 
 pub(crate) fn cell_row(
     key: &CellKey,
     before: Option<&Content>,
     after: Option<&Content>,
-    paths: &PathOf<'_>,
+    snapshot: &Snapshot,
 ) -> CellRow {
-    let text = |content: Option<&Content>| content.map(|content| content_text(Some(content), paths));
-    CellRow { cell: key.to_string(), before: text(before), after: text(after) }
+    let paths = paths_in(snapshot);
+    let text = |content: Option<&Content>| content.map(|content| content_text(Some(content), &paths));
+    let lines = excerpt_of(before, after, snapshot);
+    CellRow { cell: key.to_string(), before: text(before), after: text(after), lines }
 }
 
 pub(crate) fn print_delta(row: &DeltaRow, screen: &mut Screen) -> Result<(), Failure> {
@@ -143,6 +144,11 @@ pub(crate) fn print_delta(row: &DeltaRow, screen: &mut Screen) -> Result<(), Fai
 }
 
 pub(crate) fn print_cell(cell: &CellRow, screen: &mut Screen) -> Result<(), Failure> {
+    // A long text that came or went whole needs no lines.
+    if let (Some(_), Some(_), false) = (&cell.before, &cell.after, cell.lines.is_empty()) {
+        screen.line(&format!("    {}:", cell.cell))?;
+        return cell.lines.iter().try_for_each(|line| screen.line(&format!("        {line}")));
+    }
     let none = || "(none)".to_owned();
     let (before, after) = (cell.before.clone().unwrap_or_else(none), cell.after.clone().unwrap_or_else(none));
     screen.line(&format!("    {}: {before} -> {after}", cell.cell))

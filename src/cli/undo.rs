@@ -1,17 +1,17 @@
 //! `undo`: takes commits back.
 
-use bough::Site;
 use bough::core::{CellKey, Name, Oid, Tid};
 use bough::store::{Blocker, Kind, UndoChoices, UndoError, UndoPlan};
+use bough::{Site, VersionInfo};
 use serde::{Deserialize, Serialize};
 
 use super::asker::{Asker, Wrote};
 use super::failure::{Code, Failure, quoted};
 use super::log::{CommitRow, now_or_last, row, tid};
+use super::protocol::Reply;
 use super::request::{SiteCommand, print_wrote, typed};
 use super::screen::{Screen, counted};
 use super::show::{CellRow, cell_row, print_cell};
-use super::value::paths_in;
 
 /// How often blockers' commits are added before giving up: each round adds at least one.
 const ROUNDS_MAX: usize = 1_000;
@@ -69,7 +69,7 @@ struct BlockerRow {
 impl SiteCommand for Undo {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let mut of = self.tids.iter().map(|text| tid(text)).collect::<Result<Vec<_>, _>>()?;
-        let skip = self.skip.iter().map(|text| parse_skip(site, text)).collect::<Result<_, _>>()?;
+        let skip = self.skip.iter().map(|text| parse_cell(site, text)).collect::<Result<_, _>>()?;
         let choices = UndoChoices { skip, ..UndoChoices::default() };
         if self.also_blockers {
             add_blockers(site, &mut of, &choices)?;
@@ -80,7 +80,10 @@ impl SiteCommand for Undo {
         }
         let sentence = sentence(site, &of)?;
         match site.database().undo(&of, &choices, asker.note(&sentence)) {
-            Ok(tid) => asker.wrote(tid, sentence),
+            Ok(tid) => {
+                tell_of_versions(site, &of, asker)?;
+                asker.wrote(tid, sentence)
+            }
             Err(UndoError::Blocked { blockers }) => Err(self.blocked(site, &blockers)),
             Err(error) => Err(error.into()),
         }
@@ -143,6 +146,21 @@ impl Undo {
     }
 }
 
+/// Says which versions hold again what one of these commits had merged.
+fn tell_of_versions(site: &Site, of: &[Tid], asker: &mut dyn Asker) -> Result<(), Failure> {
+    let versions = site.versions()?;
+    for &tid in of {
+        let Kind::Merge { line, .. } = site.database().commit_record(tid)?.kind else { continue };
+        let found = versions.iter().find(|info| info.line == line && line != site.database().line());
+        if let Some(VersionInfo { name, .. }) = found {
+            let remark =
+                format!("Version {name} holds again what was merged\n  try: bough version diff {name}");
+            asker.send(Reply::Remark(remark))?;
+        }
+    }
+    Ok(())
+}
+
 /// Adds the commits that stand against it until none does, or something else does.
 fn add_blockers(site: &Site, of: &mut Vec<Tid>, choices: &UndoChoices) -> Result<(), Failure> {
     for _ in 0..ROUNDS_MAX {
@@ -177,12 +195,11 @@ fn sentence(site: &Site, of: &[Tid]) -> Result<String, Failure> {
 
 fn preview(site: &Site, plan: &UndoPlan, asker: &mut dyn Asker) -> Result<(), Failure> {
     let snapshot = site.database().snapshot();
-    let paths = paths_in(&snapshot);
     let of = plan.of.iter().map(Tid::to_string).collect();
     asker.row(&Row::Plan { of, objects: plan.objects })?;
     for cell in &plan.cells {
         let path = cell.path.as_ref().map_or_else(|| cell.oid.to_string(), ToString::to_string);
-        let cell = cell_row(&cell.cell, cell.before.as_ref(), cell.after.as_ref(), &paths);
+        let cell = cell_row(&cell.cell, cell.before.as_ref(), cell.after.as_ref(), &snapshot);
         asker.row(&Row::Cell { path, cell })?;
     }
     for url in plan.urls.iter().filter(|url| url.before != url.after) {
@@ -220,7 +237,8 @@ fn blocker_line(row: &BlockerRow) -> String {
     format!("{}: {}{later}", row.path, row.reason)
 }
 
-fn parse_skip(site: &Site, text: &str) -> Result<(Oid, CellKey), Failure> {
+/// The cell that `PATH:CELL` names.
+pub(crate) fn parse_cell(site: &Site, text: &str) -> Result<(Oid, CellKey), Failure> {
     let wrong = || {
         Failure::usage(format!(
             "`{text}` is no cell: expected PATH:CELL as in `/news:title` or `/news:(place)`"

@@ -225,9 +225,11 @@ fn an_import_that_is_killed_leaves_nothing() {
 fn a_client_that_ends_before_it_said_that_it_is_done_changes_nothing() {
     let site = Site::new();
     let _server = site.serve();
-    let opening = serde_json::json!({ "protocol": 1, "principal": "eve", "request": { "import": {
+    let import = serde_json::json!({
         "path": "/docs", "dry_run": false, "delete": false, "exclude": [], "skip_bad": false, "source_name": "x"
-    } } });
+    });
+    let request = serde_json::json!({ "import": { "command": import, "version": null } });
+    let opening = serde_json::json!({ "protocol": 2, "principal": "eve", "request": request });
     let top = br#"{"kind": "folder", "path": "", "bytes": 0}"#;
     let file = br#"{"kind": "file", "path": "a", "bytes": 1}"#;
     let messages = [

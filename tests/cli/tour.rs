@@ -80,7 +80,7 @@ fn help_names_every_command_the_exit_codes_and_a_tour() {
     let site = Site::new();
     let help = site.ok(&["--help"]);
     let commands = "serve import export ls cat find du add put mkdir set cp mv rm log show blame diff undo restore \
-        acquire status pack check backup restore-backup";
+        acquire version status pack check backup restore-backup";
     for command in commands.split(' ') {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help");
         assert!(site.ok(&[command, "--help"]).contains("Usage: bough"), "{command}");

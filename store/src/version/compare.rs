@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use bough_core::object::differing_cells;
-use bough_core::{Oid, Tid};
+use bough_core::{Oid, Snapshot as _, Tid};
 
 use crate::database::Database;
 use crate::engine::{Engine, StoreError};
@@ -15,6 +15,7 @@ use crate::line::LineId;
 use crate::log::Log;
 use crate::snapshot::Snapshot;
 use crate::version::VersionError;
+use crate::version::own_cells::ThreeSides;
 use crate::view::View;
 
 /// How many commits are looked up at a time.
@@ -27,6 +28,19 @@ pub struct Differences {
     pub objects: Vec<ObjectDelta>,
     /// How many there are in all.
     pub total: usize,
+}
+
+impl Differences {
+    /// Counts the object, if it differs, and keeps it, if it is of the part.
+    fn take(&mut self, delta: ObjectDelta, skip: usize, limit: usize) {
+        if differing_cells(delta.before.as_deref(), delta.after.as_deref()).is_empty() {
+            return;
+        }
+        self.total += 1;
+        if self.total > skip && self.objects.len() < limit {
+            self.objects.push(delta);
+        }
+    }
 }
 
 impl Database {
@@ -45,26 +59,36 @@ impl Database {
         let mut found = Differences { objects: Vec::new(), total: 0 };
         for oid in engine.touched_between(from.view(), to.view())? {
             let (before, after) = (engine.seen(from.view(), oid)?, engine.seen(to.view(), oid)?);
-            if differing_cells(before.as_deref(), after.as_deref()).is_empty() {
-                continue;
-            }
-            found.total += 1;
-            if found.total > skip && found.objects.len() < limit {
-                found.objects.push(ObjectDelta { oid, before, after });
-            }
+            found.take(ObjectDelta { oid, before, after }, skip, limit);
         }
         Ok(found)
     }
 
-    /// What this version changed against what it lies on: `limit` objects after the first `skip`, by oid.
+    /// What this version changed against what it lies on, without what was merged already: `limit` objects after the
+    /// first `skip`, by oid.
     ///
     /// # Errors
     /// [`VersionError::Trunk`] on the trunk, which lies on nothing.
     pub fn own_changes(&self, skip: usize, limit: usize) -> Result<Differences, VersionError> {
+        let sides = ThreeSides::new(&self.inner.engine, self.line, None)?;
+        let mut oids: Vec<Oid> = sides.own.keys().copied().collect();
+        oids.sort_unstable();
+        let mut found = Differences { objects: Vec::new(), total: 0 };
+        for oid in oids {
+            let (before, after) = (sides.compared_with().object(oid)?, sides.version.object(oid)?);
+            found.take(ObjectDelta { oid, before, after }, skip, limit);
+        }
+        Ok(found)
+    }
+
+    /// What this version lies on: the line below as of the version's base.
+    ///
+    /// # Errors
+    /// [`VersionError::Trunk`] on the trunk, which lies on nothing.
+    pub fn base_snapshot(&self) -> Result<Snapshot, VersionError> {
         let engine = &self.inner.engine;
         let state = engine.epoch(self.line)?.state;
-        let base = Snapshot::at(engine, state.parent, state.base)?;
-        Ok(self.differences(&base, &self.snapshot(), skip, limit)?)
+        Ok(Snapshot::at(engine, state.parent, state.base)?)
     }
 
     /// How many commits the parent line has got since this version's base, counted up to `limit`.

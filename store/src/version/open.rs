@@ -35,6 +35,37 @@ pub struct NewVersion {
     pub at: Option<Tid>,
 }
 
+impl NewVersion {
+    /// One of that name, of the line as it is now.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// The same, with what it is for.
+    #[must_use]
+    pub fn titled(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
+    }
+
+    /// The same, with who is answerable for it.
+    #[must_use]
+    pub fn owned_by(self, owner: impl Into<String>) -> Self {
+        Self { owner: owner.into(), ..self }
+    }
+
+    /// The same, of the line as it was.
+    #[must_use]
+    pub fn as_of(self, tid: Tid) -> Self {
+        Self { at: Some(tid), ..self }
+    }
+}
+
+impl From<&str> for NewVersion {
+    fn from(name: &str) -> Self {
+        Self::named(name)
+    }
+}
+
 /// What shall become of a version, apart from what it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Management {

@@ -101,6 +101,11 @@ impl<'a> ThreeSides<'a> {
         }
     }
 
+    /// What the version is compared with.
+    pub(crate) fn compared_with(&self) -> Compared<'_> {
+        Compared { base: &self.base, objects: &self.compared }
+    }
+
     /// What bringing these cells together with the parent line does, and what stands against it.
     pub(crate) fn plan(&self, cells: &[PlanCell], resolutions: &Resolutions) -> Result<Plan, VersionError> {
         let changed = || {
@@ -112,7 +117,7 @@ impl<'a> ThreeSides<'a> {
                 other => ReadError::new("what the parent line changed", other),
             })
         };
-        let base = Compared { base: &self.base, objects: &self.compared };
+        let base = self.compared_with();
         let sides = Sides {
             base: &base,
             parent: &self.parent,
@@ -125,7 +130,7 @@ impl<'a> ThreeSides<'a> {
 }
 
 /// What the version is compared with: its base, with what was merged or taken back since as it was then.
-struct Compared<'a> {
+pub(crate) struct Compared<'a> {
     base: &'a Snapshot,
     objects: &'a HashMap<Oid, Option<Arc<Object>>>,
 }

@@ -109,6 +109,7 @@ fn the_undo_of_a_merge_gives_the_version_back_what_it_merged() {
     undo(&trunk, tid);
     assert_eq!(trunk.text(), "/a title=one\n/b\n");
     assert_eq!(v.text(), with, "what the version shows does not change");
+    assert_eq!(v.own_changes(0, 10).unwrap().total, 2, "they are the version's changes again");
     trunk.set("/b", "title", "b");
     merge(&v).unwrap().tid.expect("the same changes again");
     assert_eq!(trunk.text(), "/a title=mine\n/b title=b\n/b/new title=n\n");
@@ -167,6 +168,7 @@ fn part_of_a_version_is_merged_and_the_rest_later() {
     let merged = v.merge(&MergeChoice { only, close: false }, Note::edit("Merged a part")).unwrap();
     assert_eq!(merged.plan.along, [oid(&v, "/new")], "what the page stands in comes along");
     assert_eq!(trunk.text(), "/a title=A\n/b title=two\n/new\n/new/page title=n\n");
+    assert_eq!(v.own_changes(0, 10).unwrap().objects.len(), 1, "what was merged is no change any more");
     trunk.set("/a", "title", "later");
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a title=later\n/b title=B\n/new\n/new/page title=n\n");

@@ -1,0 +1,312 @@
+//! Private versions on the command line.
+
+use crate::support::{Site, in_both_ways};
+
+fn seed(site: &Site) {
+    site.ok(&["mkdir", "-p", "/docs/old"]);
+    for (path, title) in [("/docs/a", "A"), ("/docs/b", "B"), ("/docs/old/c", "C")] {
+        site.ok(&["add", path, "--type", "page", "--set", &format!("title={title}")]);
+    }
+}
+
+fn title(site: &Site, path: &str, version: &[&str]) -> String {
+    site.ok(&[&["cat", path, "title"], version].concat())
+}
+
+const V: [&str; 2] = ["--version", "redesign"];
+
+#[test]
+fn a_version_goes_all_the_way_from_its_making_to_a_second_merge() {
+    in_both_ways(|site| {
+        seed(site);
+        assert!(site.run(&["version", "list"]).err.contains("version create NAME"));
+        let made = site.ok(&["version", "create", "redesign", "--title", "New look"]);
+        assert!(made.contains("of the public site") && made.contains("--version redesign"), "{made}");
+
+        let set = site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+        assert!(set.lines().last().unwrap().ends_with("--version redesign"), "undo there: {set}");
+        site.ok(&["mv", "/docs/b", "/b", V[0], V[1]]);
+        site.ok(&["set", "/docs/a", "title=theirs"]);
+        site.ok(&["add", "/docs/new", "--type", "page"]);
+        assert_eq!(
+            (title(site, "/docs/a", &V), title(site, "/docs/a", &[])),
+            ("mine".into(), "theirs".into())
+        );
+
+        let list = site.ok(&["version", "list"]);
+        for part in ["redesign", "ana", "2 objects changed", "2 commits behind", "New look"] {
+            assert!(list.contains(part), "{part} is not in: {list}");
+        }
+        let show = site.ok(&["version", "show", "redesign"]);
+        for part in ["New look", "of ana", "2 commits behind", "both sides: /docs/a", "both changed `title`"]
+        {
+            assert!(show.contains(part), "{part} is not in: {show}");
+        }
+        let diff = site.ok(&["version", "diff", "redesign"]);
+        assert!(diff.contains("title: \"A\" -> \"mine\"") && diff.contains("/docs/b -> /b"), "{diff}");
+
+        let conflicts = site.rows(&["version", "conflicts", "redesign"]);
+        let id = conflicts[0]["id"].as_str().unwrap();
+        assert_eq!((&conflicts[0]["path"], &conflicts[0]["kind"]), (&"/docs/a".into(), &"cell".into()));
+        assert_eq!(conflicts[0]["by_parent"]["principal"], "ana");
+        let preview = site.ok(&["version", "update", "redesign", "--preview"]);
+        assert!(preview.contains("1 conflict to settle first"), "{preview}");
+        let error = site.fails(4, &["version", "update", "redesign"]);
+        for part in ["nothing was changed", id, "both changed `title`", "by ana", "version resolve redesign"]
+        {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+        let text = site.ok(&["version", "conflicts", "redesign"]);
+        for part in ["before: \"A\"", "\"mine\"", "\"theirs\"", "--value TEXT", "Set title of /docs/a"] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+        let settled = site.ok(&["version", "resolve", "redesign", id, "--value", "ours"]);
+        assert!(settled.contains("\"ours\"") && settled.contains("Nothing stands against"), "{settled}");
+        assert!(site.ok(&["version", "update", "redesign"]).contains("brought in 2 commits"));
+        assert_eq!(title(site, "/docs/a", &V), "ours");
+        assert!(site.ls("/docs").contains("new"));
+
+        let preview = site.ok(&["version", "merge", "redesign", "--preview"]);
+        for part in ["2 objects on the public site", "\"theirs\" -> \"ours\"", "URL /docs/b -> /b"] {
+            assert!(preview.contains(part), "{part} is not in: {preview}");
+        }
+        assert_eq!(title(site, "/docs/a", &[]), "theirs");
+        let merged = site.ok(&["version", "merge", "redesign"]);
+        let undo = merged.lines().find(|line| line.starts_with("undo with")).unwrap().split(' ').next_back();
+        assert_eq!((title(site, "/docs/a", &[]), title(site, "/b", &[])), ("ours".into(), "B".into()));
+        assert!(site.ok(&["log", "-n", "1"]).contains("merge   Merged version redesign"));
+
+        let undone = site.run(&["undo", undo.unwrap()]);
+        assert!(undone.err.contains("Version redesign holds again what was merged"), "{undone:?}");
+        assert_eq!((title(site, "/docs/a", &[]), title(site, "/docs/b", &[])), ("theirs".into(), "B".into()));
+        assert_eq!(site.rows(&["version", "diff", "redesign"]).len(), 2, "it holds what it merged again");
+        site.ok(&["version", "merge", "redesign"]);
+        assert_eq!((title(site, "/docs/a", &[]), title(site, "/b", &[])), ("ours".into(), "B".into()));
+        assert!(site.ok(&["version", "merge", "redesign"]).contains("Nothing changed"));
+    });
+}
+
+#[test]
+fn every_command_on_objects_works_in_a_version_and_leaves_the_site_alone() {
+    in_both_ways(|site| {
+        seed(site);
+        site.write("tree/x.txt", "text");
+        let tree = site.beside("tree");
+        let before = site.ok(&["find", "/docs"]);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["mkdir", "/docs/m", V[0], V[1]]);
+        site.ok(&["add", "/docs/m/p", "-t", "page", V[0], V[1]]);
+        site.run_with(&["put", "/docs/m/f.txt", V[0], V[1]], b"bytes");
+        site.ok(&["cp", "/docs/a", "/docs/m", V[0], V[1]]);
+        site.ok(&["rm", "/docs/b", V[0], V[1]]);
+        site.ok(&["import", tree.to_str().unwrap(), "/docs/tree", V[0], V[1]]);
+        assert_eq!(site.ok(&["ls", "/docs/m", V[0], V[1]]), "p\nf.txt\na\n");
+        assert_eq!(site.ok(&["--version", "redesign", "cat", "/docs/tree/x.txt"]), "text");
+        assert_eq!(site.ok(&["find", "/docs", "--name", "b", V[0], V[1]]), "");
+        assert_eq!(site.rows(&["du", "-s", "/docs", V[0], V[1]])[0]["objects"], 10);
+        let blame = site.ok(&["blame", "/docs/a", V[0], V[1]]);
+        assert!(blame.contains("[Added page /docs/a]"), "who wrote it before the version: {blame}");
+        assert!(site.ok(&["acquire", "/docs/m/a", "title", V[0], V[1]]).contains("Copied /docs/a"));
+        let log = site.ok(&["log", V[0], V[1]]);
+        assert!(log.contains("Deleted /docs/b") && !log.contains("Added page /docs/a"), "{log}");
+        let deleted =
+            site.rows(&["log", "/docs/b", "-n", "1", V[0], V[1]])[0]["tid"].as_str().unwrap().to_owned();
+        assert!(site.ok(&["show", &deleted, V[0], V[1]]).contains("deleted /docs/b"));
+        let exported = site.beside("out");
+        site.ok(&["export", "/docs/m", exported.to_str().unwrap(), V[0], V[1]]);
+        assert_eq!(std::fs::read(exported.join("f.txt")).unwrap(), b"bytes");
+        site.ok(&["undo", &deleted, V[0], V[1]]);
+        assert_eq!(title(site, "/docs/b", &V), "B");
+        assert_eq!(site.ok(&["find", "/docs"]), before, "nobody else sees that");
+    });
+}
+
+#[test]
+fn a_part_is_merged_and_another_thrown_away() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["set", "/docs/a", "title=mine", "body=text", V[0], V[1]]);
+        site.ok(&["set", "/docs/old/c", "title=mine", V[0], V[1]]);
+        site.ok(&["mkdir", "/docs/m", V[0], V[1]]);
+        site.ok(&["add", "/docs/m/p", "-t", "page", V[0], V[1]]);
+        site.ok(&["rm", "/docs/b", V[0], V[1]]);
+
+        let merged = site.ok(&["version", "merge", "redesign", "--only", "/docs/a:body", "/docs/m/p"]);
+        assert!(merged.contains("/docs/m comes along"), "{merged}");
+        assert_eq!((title(site, "/docs/a", &[]), site.ok(&["cat", "/docs/a"])), ("A".into(), "text".into()));
+        assert_eq!(site.ls("/docs"), "old/ a b m/");
+        site.ok(&["version", "merge", "redesign", "--only", "/docs/b"]);
+        assert_eq!(site.ls("/docs"), "old/ a m/", "what it deleted is named by where it was");
+
+        let refused = site.fails(2, &["version", "discard", "redesign", "--only", "/docs/old"]);
+        assert!(refused.contains("changed of 1 object") && refused.contains("--yes"), "{refused}");
+        let preview = site.ok(&["version", "discard", "redesign", "--only", "/docs/old", "--preview"]);
+        assert!(preview.contains("/docs/old/c") && preview.contains("Nothing was thrown away"), "{preview}");
+        assert_eq!(title(site, "/docs/old/c", &V), "mine");
+        let gone = site.tid(&["version", "discard", "redesign", "--only", "/docs/old", "--yes"]);
+        assert_eq!(title(site, "/docs/old/c", &V), "C");
+        site.ok(&["undo", &gone, V[0], V[1]]);
+        assert_eq!(title(site, "/docs/old/c", &V), "mine");
+
+        assert!(
+            site.fails(2, &["version", "merge", "redesign", "--only", "/index"]).contains("nothing of what")
+        );
+        site.fails(3, &["version", "merge", "redesign", "--only", "/nowhere"]);
+        site.ok(&["version", "merge", "redesign", "--close"]);
+        assert_eq!(
+            (title(site, "/docs/a", &[]), title(site, "/docs/old/c", &[])),
+            ("mine".into(), "mine".into())
+        );
+        assert!(site.ok(&["version", "list", "--all"]).contains("closed"));
+    });
+}
+
+#[test]
+fn a_closed_version_is_read_and_not_written_until_it_is_opened_again() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+        let closed = site.ok(&["version", "close", "redesign"]);
+        assert!(
+            closed.contains("1 changed object that are not merged") || closed.contains("not merged"),
+            "{closed}"
+        );
+        assert_eq!(title(site, "/docs/a", &V), "mine");
+        let error = site.fails(1, &["set", "/docs/a", "title=x", V[0], V[1]]);
+        assert!(error.contains("it is closed") && error.contains("version reopen redesign"), "{error}");
+        assert!(site.fails(1, &["version", "merge", "redesign"]).contains("it is closed"));
+        assert!(site.run(&["version", "list"]).err.contains("1 closed or discarded one with --all"));
+        assert!(site.ok(&["version", "show", "redesign"]).contains("version reopen redesign"));
+        site.ok(&["version", "reopen", "redesign"]);
+        site.ok(&["set", "/docs/a", "title=x", V[0], V[1]]);
+
+        let unsure = site.fails(2, &["version", "discard", "redesign"]);
+        assert!(unsure.contains("what it changed of 1 object"), "{unsure}");
+        assert!(site.ok(&["version", "discard", "redesign", "--yes"]).contains("version reopen redesign"));
+        assert!(site.fails(1, &["set", "/docs/a", "title=y", V[0], V[1]]).contains("it is discarded"));
+        site.ok(&["version", "reopen", "redesign"]);
+        assert_eq!(title(site, "/docs/a", &V), "x");
+    });
+}
+
+#[test]
+fn versions_lie_on_versions_are_renamed_and_given_away() {
+    in_both_ways(|site| {
+        seed(site);
+        let then = site.rows(&["log", "-n", "1"])[0]["tid"].as_str().unwrap().to_owned();
+        site.ok(&["set", "/docs/a", "title=later"]);
+        site.ok(&["version", "create", "early", "--at", &then, "--owner", "ben"]);
+        assert_eq!(title(site, "/docs/a", &["--version", "early"]), "A");
+        site.ok(&["version", "create", "on-it", "--from", "early"]);
+        site.ok(&["set", "/docs/b", "title=mine", "--version", "on-it"]);
+        assert!(site.ok(&["version", "list"]).contains("on-it                of early"));
+        let with = site.ok(&["version", "diff", "on-it", "--with", "trunk"]);
+        assert!(with.contains("\"later\" -> \"A\"") && with.contains("\"B\" -> \"mine\""), "{with}");
+        assert!(
+            site.run(&["version", "diff", "early", "--with", &format!("trunk@{then}")]).err.contains("is as")
+        );
+        assert!(site.fails(1, &["version", "discard", "early", "--yes"]).contains("--despite-others"));
+        let merged = site.ok(&["version", "merge", "on-it"]);
+        assert!(merged.contains("into version early") && merged.contains("--version early"), "{merged}");
+        assert_eq!(title(site, "/docs/b", &["--version", "early"]), "mine");
+
+        site.ok(&["version", "rename", "early", "late", "--title", "Later"]);
+        site.ok(&["version", "transfer", "late", "cid"]);
+        let row = &site.rows(&["version", "show", "late"])[0]["version"];
+        assert_eq!((&row["title"], &row["owner"]), (&"Later".into(), &"cid".into()));
+    });
+}
+
+#[test]
+fn conflicts_of_every_kind_are_settled_as_they_say() {
+    in_both_ways(|site| {
+        seed(site);
+        let long = |word: &str| format!("body=one\ntwo {word}\nthree\n");
+        site.ok(&["set", "/docs/b", &long("")]);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["rm", "/docs/old", V[0], V[1]]);
+        site.ok(&["add", "/docs/new", "-t", "page", V[0], V[1]]);
+        site.ok(&["set", "/docs/b", &long("mine"), V[0], V[1]]);
+        site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+        site.ok(&["set", "/docs/old/c", "title=theirs"]);
+        site.ok(&["add", "/docs/new", "-t", "page", "--set", "title=theirs"]);
+        site.ok(&["set", "/docs/b", &long("theirs")]);
+        site.ok(&["set", "/docs/a", "title=theirs"]);
+
+        let text = site.ok(&["version", "conflicts", "redesign"]);
+        for part in ["the version deleted it", "edited /docs/old/c (title)", "would both be called `new`"] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+        for part in ["@ line 2", "+ two mine", "+ two theirs", "--rename new-2", "--rescue"] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+        let rows = site.rows(&["version", "conflicts", "redesign"]);
+        assert_eq!(rows.len(), 4);
+        let id = |path: &str| {
+            rows.iter().find(|row| row["path"] == path).unwrap()["id"].as_str().unwrap().to_owned()
+        };
+        let resolve = |path: &str, choice: &[&str]| {
+            let id = id(path);
+            site.ok(&[&["version", "resolve", "redesign", &id], choice].concat())
+        };
+        let error = site.fails(2, &["version", "resolve", "redesign", &id("/docs/a"), "--same"]);
+        assert!(error.contains("does not settle") && error.contains("--value TEXT"), "{error}");
+        resolve("/docs/old", &["--rescue", "/docs/old/c=/docs"]);
+        resolve("/docs/new", &["--rename"]);
+        let file = site.write("body.html", "one\ntwo together\n");
+        resolve("/docs/b", &["--value-file", file.to_str().unwrap()]);
+        resolve("/docs/a", &["--parent"]);
+        let forgotten = resolve("/docs/a", &["--forget"]);
+        assert!(forgotten.contains("1 conflict is left"), "{forgotten}");
+        let all = site.ok(&["version", "resolve", "redesign", "--all", "--version"]);
+        assert!(all.contains("as in the version") && all.contains("Nothing stands against"), "{all}");
+
+        let merged = site.ok(&["version", "merge", "redesign"]);
+        assert_eq!(merged.matches("settled ").count(), 4, "{merged}");
+        assert_eq!(title(site, "/docs/a", &[]), "mine");
+        assert_eq!(title(site, "/docs/c", &[]), "theirs");
+        assert_eq!(site.ok(&["cat", "/docs/b"]), "one\ntwo together\n");
+        assert!(site.ls("/docs").contains("new-2"));
+        site.fails(3, &["version", "resolve", "redesign", "0badc0de", "--version"]);
+    });
+}
+
+#[test]
+fn a_merge_names_the_references_that_lead_nowhere_after_it() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["rm", "/docs/b", V[0], V[1]]);
+        site.ok(&["set", "/docs/a", "see:reference=/docs/b"]);
+        let merged = site.ok(&["version", "merge", "redesign"]);
+        assert!(merged.contains("/docs/a refers to /docs/b, which goes away"), "{merged}");
+    });
+}
+
+#[test]
+fn wrong_names_and_uses_are_refused_with_what_to_do() {
+    in_both_ways(|site| {
+        seed(site);
+        assert!(site.fails(3, &["version", "show", "redesign"]).contains("version create NAME"));
+        site.ok(&["version", "create", "redesign"]);
+        let error = site.fails(3, &["ls", "/", "--version", "redsign"]);
+        assert!(error.contains("there is redesign") && error.contains("version list"), "{error}");
+        assert!(site.fails(2, &["version", "create", "Re Design"]).contains("lower-case letters"));
+        assert!(site.fails(1, &["version", "create", "redesign"]).contains("already"));
+        assert!(site.fails(2, &["version", "resolve", "redesign", "--all"]).contains("--parent"));
+        assert!(site.fails(2, &["--version", "redesign", "check"]).contains("reads or writes objects"));
+        assert!(site.fails(2, &["--version", "ls"]).contains("`--version ls` goes with a command"));
+        let error = site.fails(3, &["cat", "/nowhere", V[0], V[1]]);
+        assert!(error.contains("ls / --version redesign"), "{error}");
+        let update = site.tid(&["version", "rename", "redesign", "--title", "T"]);
+        assert!(site.fails(1, &["undo", &update, V[0], V[1]]).contains("cannot undo"));
+        assert!(site.run(&["version", "diff", "redesign"]).err.contains("changed nothing"));
+    });
+    let site = Site::new();
+    for asks in ["-V", "--version"] {
+        assert_eq!(site.ok(&[asks]), format!("bough {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    site.fails(5, &["set", "/index", "title=x", V[0], V[1]]);
+}
