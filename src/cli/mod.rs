@@ -47,6 +47,7 @@ mod set;
 mod show;
 mod status;
 mod undo;
+mod version_link;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
     acquire, add, backup, blame, cat, check, cp, diff, du, export, find, import, log, ls, mkdir, mv, pack,
-    put, restore, rm, set, show, status, undo,
+    put, restore, rm, set, show, status, undo, version_link,
 };
 
 /// Where a command sends what it brings.
@@ -171,4 +171,7 @@ requests! {
     Pack(pack::Pack),
     /// Back the site up into a folder, while it is in use
     Backup(backup::Backup),
+    /// Preview links of versions
+    #[command(name = "version", hide = true)]
+    VersionLinks(version_link::VersionLinks),
 }

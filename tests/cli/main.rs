@@ -7,3 +7,4 @@ mod server;
 mod support;
 mod tour;
 mod undo;
+mod version_link;
