@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
-use bough::web::{AccessLog, Config};
+use bough::web::{AccessLog, AddressRange, Config, HostTable, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
@@ -47,11 +47,22 @@ pub(crate) struct Serve {
     /// Append one line a request to this file; `-` is the standard output
     #[arg(long, value_name = "FILE")]
     access_log: Option<PathBuf>,
+    /// Where versions have hosts of their own besides `*.v.localhost`; with `https://` if a proxy ends TLS
+    #[arg(long, value_name = "*.HOST")]
+    version_host: Option<VersionHosts>,
+    /// A proxy, or a range of them, whose word about the client, the host and the scheme is taken; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    trusted_proxy: Vec<AddressRange>,
 }
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { listen: LISTEN_DEFAULT.to_owned(), access_log: None }
+        Self {
+            listen: LISTEN_DEFAULT.to_owned(),
+            access_log: None,
+            version_host: None,
+            trusted_proxy: Vec::new(),
+        }
     }
 }
 
@@ -63,10 +74,12 @@ impl Serve {
         let listener = TcpListener::bind(address).map_err(|error| taken(data, address, &error))?;
         listener.set_nonblocking(true).map_err(|error| Failure::because("cannot listen", &error))?;
         let bound = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
-        let access_log = self.access_log()?;
+        let config = self.config()?;
+        let versions = self.version_host.clone().unwrap_or(VersionHosts::LOCAL).on_port(bound.port());
+        let place = Place { data, bound, versions };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::because("cannot start the server", &error))?;
-        let done = runtime.block_on(serve(data, listener, bound, access_log, screen));
+        let done = runtime.block_on(serve(&place, listener, config, screen));
         // Nothing that renders now has anybody to answer to.
         runtime.shutdown_background();
         done
@@ -92,6 +105,15 @@ impl Serve {
         Ok(address)
     }
 
+    fn config(&self) -> Result<Config, Failure> {
+        let hosts = match &self.version_host {
+            Some(hosts) => HostTable::default().with_versions(hosts.clone()),
+            None => HostTable::default(),
+        };
+        let trusted_proxies = self.trusted_proxy.clone();
+        Ok(Config { hosts, trusted_proxies, access_log: self.access_log()?, ..Config::default() })
+    }
+
     fn access_log(&self) -> Result<AccessLog, Failure> {
         match &self.access_log {
             None => Ok(AccessLog::Off),
@@ -104,6 +126,13 @@ impl Serve {
             }
         }
     }
+}
+
+/// Where the site is, and where it is shown.
+struct Place<'a> {
+    data: &'a Path,
+    bound: SocketAddr,
+    versions: VersionHosts,
 }
 
 /// What happens goes to the standard error; how much of it, `BOUGH_LOG` says.
@@ -187,10 +216,9 @@ async fn answer(gate: Arc<Gate>, request: Request) -> Response {
 }
 
 async fn serve(
-    data: &Path,
+    place: &Place<'_>,
     listener: TcpListener,
-    bound: SocketAddr,
-    access_log: AccessLog,
+    config: Config,
     screen: &mut Screen,
 ) -> Result<(), Failure> {
     let failed = |error| Failure::because("cannot start the server", &error);
@@ -200,14 +228,14 @@ async fn serve(
     let for_requests = Arc::clone(&gate);
     let router = Router::new().fallback(move |request: Request| answer(Arc::clone(&for_requests), request));
     let (ask_to_stop, asked) = tokio::sync::oneshot::channel::<()>();
-    let limits = Config::default().limits;
+    let limits = config.limits.clone();
     let serving = tokio::spawn(async move {
         bough::web::serve(listener, router, &limits, async {
             let _ = asked.await;
         })
         .await
     });
-    let folder = data.to_owned();
+    let folder = place.data.to_owned();
     let for_opening = Arc::clone(&gate);
     let opened = tokio::task::spawn_blocking(move || open(&folder, &for_opening));
     let opened = tokio::select! {
@@ -216,7 +244,7 @@ async fn serve(
         () = stop.wait() => return Ok(()),
     };
     let (site, report) = opened?;
-    let started = start(data, &site, &report, &gate, access_log, bound, screen);
+    let started = start(place, &site, &report, &gate, config, screen);
     if started.is_ok() {
         stop.wait().await;
         remark("stopping");
@@ -237,27 +265,29 @@ async fn serve(
 
 /// Lets requests and commands in, and says where.
 fn start(
-    data: &Path,
+    place: &Place<'_>,
     site: &Site,
     report: &OpenReport,
     gate: &Gate,
-    access_log: AccessLog,
-    bound: SocketAddr,
+    config: Config,
     screen: &mut Screen,
 ) -> Result<SocketServer, Failure> {
+    let Place { data, bound, versions } = place;
     opening::welcome(data, site, report)?;
-    let config = Config { access_log, ..Config::default() };
+    versions.remember(site.database()).map_err(bough::Error::from)?;
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
     let url = format!("http://{bound}/");
     if screen.form == Form::Json {
-        screen.json(&json!({ "url": url, "pid": std::process::id(), "data": data.display().to_string() }))?;
+        let (pid, data) = (std::process::id(), data.display().to_string());
+        screen.json(&json!({ "url": url, "versions": versions.url("*"), "pid": pid, "data": data }))?;
         screen.flush()?;
         return Ok(commands);
     }
     screen.line(&format!("Bough serves {} at {url}", data.display()))?;
+    screen.line(&format!("and its versions at {}/", versions.url("NAME")))?;
     let program = screen.program.clone();
     if report.is_new {
         screen.line("Open it, and in another terminal try:")?;

@@ -57,7 +57,7 @@ pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};
 pub use overrun::{OVERRUNS_MAX, Overrun, Overruns};
 pub use pack::{PackError, PackReport};
 pub use replay::{Progress, ProgressSink};
-pub use side::{SIDE_KEY_BYTES_MAX, SideWrite};
+pub use side::{SIDE_KEY_BYTES_MAX, SideWrite, side_space};
 pub use snapshot::{BlobFile, Body, Snapshot};
 pub use undo::{Blocker, BlockerReason, CellDelta, PREVIEW_MAX, UndoChoices, UndoError, UndoPlan, UrlDelta};
 pub use weave::{Conflict, ConflictReason};

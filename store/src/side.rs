@@ -20,6 +20,15 @@ use crate::log::{FrameKind, Location, Log, NewFrame};
 pub(crate) const OWN_SPACE: u8 = 0;
 /// Up to where the history is packed, as eight big-endian bytes of a tid.
 const HORIZON_KEY: &[u8] = b"horizon";
+
+/// The spaces that are in use, all in one place so that no two uses share one. Applications take those from 128 on.
+pub mod side_space {
+    /// Preview links of versions: key `secret`, and `link` with the id of each.
+    pub const PREVIEW: u8 = 1;
+    /// How the site was last published: key `version-hosts`.
+    pub const PUBLISHED: u8 = 2;
+}
+
 /// Longest key in bytes.
 pub const SIDE_KEY_BYTES_MAX: usize = 256;
 

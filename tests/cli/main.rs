@@ -7,4 +7,5 @@ mod server;
 mod support;
 mod tour;
 mod undo;
+mod version_link;
 mod versions;

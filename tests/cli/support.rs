@@ -176,14 +176,21 @@ impl Server {
 
     /// The status and body of a page.
     pub(crate) fn get(&self, url: &str) -> (u16, String) {
+        let (status, _, body) = self.ask(url, &[("Host", &self.address)]);
+        (status, body)
+    }
+
+    /// The status, the head and the body of the answer to a request with these headers.
+    pub(crate) fn ask(&self, url: &str, headers: &[(&str, &str)]) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {url} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        write!(stream, "GET {url} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), format!("{head}\r\n"), body.to_owned())
     }
 }
 

@@ -56,7 +56,7 @@ impl Default for Limits {
 /// How a site is published.
 #[derive(Debug, Default)]
 pub struct Config {
-    /// Which host shows which part of the tree.
+    /// Which host shows which part of the tree, and where versions have hosts of their own.
     pub hosts: HostTable,
     /// The addresses of proxies whose word about the client, the host and the scheme is taken.
     pub trusted_proxies: Vec<AddressRange>,

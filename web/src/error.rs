@@ -15,6 +15,7 @@ use bough_core::Tid;
 use bough_core::object_type::MethodError;
 use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
+use bough_store::version::VersionError;
 
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
@@ -39,8 +40,18 @@ pub(crate) enum PublishError {
     Future { head: Tid },
     #[error("the moment lies before {horizon}, to where the history was packed")]
     Packed { horizon: Tid },
-    #[error("versions have no URL yet")]
-    Version,
+    #[error("there is no version `{name}`")]
+    NoVersion { name: String, open: Vec<String> },
+    #[error("version `{0}` was discarded")]
+    Discarded(String),
+    #[error("the moment lies before {opened}, when version `{name}` was opened")]
+    NotOpened { name: String, opened: Tid },
+    #[error("the request names two versions")]
+    VersionTwice,
+    #[error("the preview link is expired or was taken back")]
+    LinkGone,
+    #[error("cannot look for a version")]
+    Versions(#[source] VersionError),
     #[error("the method is not allowed")]
     Method { allow: &'static str },
     #[error("the method needs the permission `{0}`")]
@@ -99,13 +110,18 @@ impl PublishError {
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
                 StatusCode::URI_TOO_LONG
             }
-            Self::Path(_) | Self::Moment(_) | Self::Argument(_) => StatusCode::BAD_REQUEST,
+            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotFound | Self::NoSubtree(_) | Self::Future { .. } | Self::Version | Self::Link(_) => {
-                StatusCode::NOT_FOUND
-            }
-            Self::Packed { .. } => StatusCode::GONE,
+            Self::NotFound
+            | Self::NoSubtree(_)
+            | Self::Future { .. }
+            | Self::NoVersion { .. }
+            | Self::NotOpened { .. }
+            | Self::Link(_) => StatusCode::NOT_FOUND,
+            Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Permission(_) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -115,6 +131,7 @@ impl PublishError {
             Self::Panicked(_)
             | Self::Read(_)
             | Self::History(_)
+            | Self::Versions(_)
             | Self::Template(_)
             | Self::Call(_)
             | Self::Reply(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -142,7 +159,26 @@ impl PublishError {
             Self::Packed { horizon } => {
                 format!("The history of that time was packed away: it now begins with {horizon}.")
             }
-            Self::Version => "Versions of the site cannot be looked at by address yet.".into(),
+            Self::NoVersion { name, open } if open.is_empty() => {
+                format!("There is no version `{name}`, and no other one is open.")
+            }
+            Self::NoVersion { name, open } => {
+                format!("There is no version `{name}`. These are open: {}.", open.join(", "))
+            }
+            Self::Discarded(name) => {
+                format!(
+                    "Version `{name}` was thrown away. It can be opened again as long as it is not packed."
+                )
+            }
+            Self::NotOpened { name, opened } => {
+                format!("Version `{name}` was opened with {opened}: before, there was nothing of it.")
+            }
+            Self::VersionTwice => {
+                "The request names one version inside of another: only one can be shown.".into()
+            }
+            Self::LinkGone => "This preview link has expired or was taken back. \
+                 Please ask whoever gave it to you for a new one."
+                .into(),
             Self::Method { .. } => {
                 "This address can only be read. Writing over HTTP is not open yet: use the command line."
                     .into()
@@ -199,16 +235,18 @@ impl ErrorPage {
         letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
     }
 
-    /// The page that is always there.
-    pub(crate) fn fallback(&self) -> String {
+    /// The page that is always there, with a link to the start page where there is one.
+    pub(crate) fn fallback(&self, home: Option<&str>) -> String {
         let (reason, message) = (self.reason(), escape(&self.message));
+        let home = home.map_or_else(String::new, |home| {
+            format!("<p><a href=\"{}\">To the start page</a></p>", escape(home))
+        });
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{reason}</title>\
              <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;\
              margin:15vh auto;padding:0 1.5rem}}small{{opacity:.7}}</style></head>\
-             <body><main><h1>{reason}</h1><p>{message}</p><p><a href=\"/\">To the start page</a></p>\
-             <p><small>{} &middot; {}</small></p></main></body></html>\n",
+             <body><main><h1>{reason}</h1><p>{message}</p>{home}<p><small>{} &middot; {}</small></p></main></body></html>\n",
             self.status.as_u16(),
             self.error_id,
         )
@@ -243,7 +281,7 @@ mod tests {
             error_id: "1f".into(),
         };
         assert_eq!(page.reason(), "Not found");
-        assert!(page.fallback().contains("&lt;script&gt;&quot;&amp;&#39;"));
+        assert!(page.fallback(Some("/")).contains("&lt;script&gt;&quot;&amp;&#39;"));
     }
 
     #[test]

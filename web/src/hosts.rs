@@ -1,10 +1,11 @@
 //! The host table: which host name shows which part of the tree, and how the world writes its links.
 //!
 //! # Invariants
-//! - An exact name wins over a pattern, a longer pattern over a shorter one.
+//! - An exact name wins over a pattern, a longer pattern over a shorter one, also where one of them is for versions.
 //! - What a proxy says about the client counts only if the proxy's address is trusted.
 //!
-//! Not here: following a path below the host's place (`publisher`).
+//! Not here: following a path below the host's place (`publisher`), how hosts of versions are written
+//! (`version_hosts`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,6 +13,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bough_core::ObjectPath;
+
+use crate::version_hosts::VersionHosts;
 
 /// What a request for a host that the table does not name gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,9 @@ pub enum HostError {
     /// Does not begin with `/`, or ends with it.
     #[error("`{0}` is not a prefix: expected it to begin with `/` and not to end with it")]
     Prefix(String),
+    /// Not `*.` and a host name.
+    #[error("`{0}` does not say where versions are: expected `*.v.example.org` or `https://*.v.example.org`")]
+    VersionHosts(String),
 }
 
 /// Which host shows what.
@@ -56,8 +62,10 @@ pub struct HostTable {
     /// `.example.org` for `*.example.org`, the longest first.
     suffixes: Vec<(String, Arc<Host>)>,
     unknown: UnknownHost,
-    /// What unknown hosts get where they get anything.
+    /// What unknown hosts get where they get anything, and what each version's host shows of the version.
     otherwise: Arc<Host>,
+    /// Besides [`VersionHosts::LOCAL`].
+    versions: Vec<VersionHosts>,
 }
 
 impl HostTable {
@@ -95,6 +103,30 @@ impl HostTable {
         Ok(Self { otherwise: Arc::new(checked(host)?), ..self })
     }
 
+    /// Gives every version a host of its own here, too; on this machine it always has one (`NAME.v.localhost`).
+    #[must_use]
+    pub fn with_versions(mut self, hosts: VersionHosts) -> Self {
+        self.versions.push(hosts);
+        self
+    }
+
+    /// The name of the version that a host is for, as it stands in the host's name, and where that was said; none
+    /// where the host is for none. Lower case and without a port.
+    pub(crate) fn version<'a>(&self, host: &'a str) -> Option<(&'a str, &VersionHosts)> {
+        let patterns = self.versions.iter().chain([&VersionHosts::LOCAL]);
+        let found = patterns.filter_map(|hosts| Some((hosts.version_in(host)?, hosts)));
+        let (name, hosts) = found.min_by_key(|(name, _)| name.len())?;
+        let is_named = self.exact.contains_key(host);
+        let is_nearer = |suffix: &str| host.len() < suffix.len() + name.len() && host.ends_with(suffix);
+        let is_other = is_named || self.suffixes.iter().any(|(suffix, _)| is_nearer(suffix));
+        (!is_other).then_some((name, hosts))
+    }
+
+    /// What the hosts of versions show.
+    pub(crate) fn of_versions(&self) -> &Arc<Host> {
+        &self.otherwise
+    }
+
     /// The entry for a host name in lower case and without a port; none where it is to be refused.
     pub fn find(&self, name: &str) -> Option<&Arc<Host>> {
         if let Some(host) = self.exact.get(name) {
@@ -127,7 +159,7 @@ fn check_base_url(base_url: Option<&str>) -> Result<(), HostError> {
     }
 }
 
-fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 253
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
@@ -248,6 +280,49 @@ pub(crate) fn origin(
     origin
 }
 
+/// Headers by which a proxy says that it asks for somebody else.
+const FORWARDING: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Whether whoever asks sits at this machine: the connection comes from it, for no one else, and to one of its own
+/// names. `authority` is what [`origin`] found.
+///
+/// The name is looked at because a page on the web may have its own name lead to this machine, and because a proxy
+/// that says nothing about whom it asks for at least tends to hand on the public name.
+pub(crate) fn is_local(
+    trusted: &[AddressRange],
+    peer: Option<IpAddr>,
+    headers: &axum::http::HeaderMap,
+    authority: &str,
+) -> bool {
+    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+    let Some(peer) = peer.filter(|peer| is_loopback(*peer)) else { return false };
+    if !host_name(authority).is_some_and(is_local_name) {
+        return false;
+    }
+    if !FORWARDING.iter().any(|name| headers.contains_key(*name)) {
+        return true;
+    }
+    let entries = |name: &str| {
+        let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?"));
+        values.flat_map(|value| value.split(',')).map(str::trim)
+    };
+    let named = entries("forwarded").map(|entry| parameter(entry, "for").unwrap_or("unknown"));
+    let mut clients = named.chain(entries("x-forwarded-for")).chain(entries("x-real-ip")).peekable();
+    trusted.iter().any(|range| range.contains(peer))
+        && clients.peek().is_some()
+        && clients.all(|client| forwarded_address(client).is_some_and(is_loopback))
+}
+
+/// Whether a host name, or an address in its place, always means the machine itself.
+fn is_local_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// The value of `name` in `for=1.2.3.4;host="example.org"`.
 fn parameter<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
     entry.split(';').find_map(|pair| {
@@ -296,6 +371,72 @@ mod tests {
             assert_eq!(found.as_deref(), subtree, "{name}");
         }
         assert!(HostTable::default().find("anything").is_some());
+    }
+
+    #[test]
+    fn a_host_is_a_versions_unless_the_table_says_more_about_it() {
+        let table = HostTable::default()
+            .with("*.example.org", host("/any"))
+            .and_then(|table| table.with("taken.v.example.org", host("/taken")))
+            .and_then(|table| table.with("*.deep.v.example.org", host("/deep")))
+            .unwrap()
+            .with_versions("*.v.example.org".parse().unwrap());
+        for (name, version) in [
+            ("news.v.example.org", Some("news")),
+            ("a.b.v.example.org", Some("a.b")),
+            ("news.v.localhost", Some("news")),
+            ("taken.v.example.org", None),
+            ("a.deep.v.example.org", None),
+            ("deep.v.example.org", Some("deep")),
+            ("v.example.org", None),
+            (".v.example.org", None),
+            ("www.example.org", None),
+            ("evilv.localhost", None),
+            ("v.localhost", None),
+        ] {
+            assert_eq!(table.version(name).map(|(version, _)| version), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_who_asks_from_this_machine_for_itself_and_by_its_own_name_is_local() {
+        let check = |trusted: &str, peer: &str, host: &str, headers: &[(&'static str, &str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, value.parse().unwrap());
+            }
+            let trusted: Vec<AddressRange> = trusted.parse().into_iter().collect();
+            is_local(&trusted, Some(peer.parse().unwrap()), &map, host)
+        };
+        for host in ["localhost", "LOCALHOST:80", "x.v.localhost:8080", "127.0.0.1:8080", "[::1]:80"] {
+            assert!(check("", "127.0.0.1", host, &[]), "{host}");
+            assert!(check("", "::1", host, &[]), "{host}");
+            assert!(!check("", "192.0.2.1", host, &[]), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "192.0.2.1", "evillocalhost", ""] {
+            assert!(!check("", "127.0.0.1", host, &[]), "{host}");
+        }
+        let mine = [("x-forwarded-for", "127.0.0.1")];
+        assert!(check("127.0.0.1", "127.0.0.1", "localhost", &mine));
+        assert!(!check("", "127.0.0.1", "localhost", &mine), "nobody said that it is believed");
+        assert!(!check("10.0.0.1", "10.0.0.1", "localhost", &mine), "another machine");
+        for (name, value) in [
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-for", "127.0.0.1, 192.0.2.7"),
+            ("x-forwarded-for", "192.0.2.7, 127.0.0.1"),
+            ("x-forwarded-for", "unknown, 127.0.0.1"),
+            ("x-forwarded-for", ""),
+            ("x-forwarded-proto", "https"),
+            ("x-real-ip", "192.0.2.7"),
+            ("via", "1.1 proxy"),
+            ("forwarded", "for=192.0.2.7"),
+            ("forwarded", "host=localhost"),
+            ("forwarded", "for=127.0.0.1, for=_hidden"),
+        ] {
+            assert!(!check("127.0.0.1", "127.0.0.1", "localhost", &[(name, value)]), "{name}: {value}");
+        }
+        let both = [("x-forwarded-for", "127.0.0.1"), ("forwarded", "for=192.0.2.7")];
+        assert!(!check("127.0.0.1", "127.0.0.1", "localhost", &both));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! [`app`] makes an axum router that answers every URL with the object it names; [`serve`] runs it on a listener. An
 //! application merges its own routes in before, or nests the site below one.
 //!
-//! Code map: `publisher` (the steps of an answer), `hosts` (which host shows what), `types` (what the built-in types
+//! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
+//! that show a version to those who hold them), `types` (what the built-in types
 //! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
 //! where errors become responses), `access_log`, `serve`, `starter` (the site that a new folder begins with).
 //!
@@ -14,12 +15,14 @@ mod conditional;
 mod config;
 mod error;
 mod hosts;
+mod preview;
 mod publisher;
 mod serve;
 pub mod starter;
 mod stream;
 mod template;
 mod types;
+mod version_hosts;
 
 use std::sync::Arc;
 
@@ -28,8 +31,13 @@ use axum::Router;
 use bough_store::Database;
 pub use config::{Config, Limits};
 pub use hosts::{AddressRange, Host, HostError, HostTable, ParseAddressRangeError, UnknownHost};
+pub use preview::{
+    NewPreviewLink, PREVIEW_LABEL_BYTES_MAX, PREVIEW_LINKS_MAX, PreviewError, PreviewLink, make_preview_link,
+    preview_links, revoke_preview_link,
+};
 pub use serve::{Ended, serve};
 pub use types::built_in_types;
+pub use version_hosts::VersionHosts;
 
 /// A router that shows the site at every URL that it has no other route for.
 ///

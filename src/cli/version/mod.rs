@@ -7,6 +7,7 @@ mod changes;
 mod conflict;
 mod create;
 mod discard;
+mod link;
 mod list;
 mod manage;
 mod merge;
@@ -75,6 +76,12 @@ commands! {
     Close(manage::Close),
     /// Open a closed or discarded version again
     Reopen(manage::Reopen),
+    /// Make a link by which anybody can look at a version, or a part of it, for a while
+    Link(link::Link),
+    /// List the links to a version that stand
+    Links(link::Links),
+    /// Take a link back: from then on it shows nothing
+    Unlink(link::Unlink),
 }
 
 impl SiteCommand for Version {

@@ -1,7 +1,7 @@
 //! The publisher: answers a request by showing what its path names.
 //!
-//! The steps: which host and so which part of the tree (`hosts`); the path's steps (`path`); which moment (`moment`);
-//! which object (`bough_core::traversal`); at its one URL, else a redirect (`links`); what it shows (`types`); which
+//! The steps: which host and so which part of the tree (`hosts`); the path's steps (`path`); which line, and whether
+//! it may be seen (`line`); which moment (`moment`); which object (`bough_core::traversal`); at its one URL, else a redirect (`links`); what it shows (`types`); which
 //! part of that the client needs (`deliver`). Whatever goes wrong ends in `error`.
 //!
 //! What takes microseconds is answered at once. What renders runs on a thread of its own, of which there are a bounded
@@ -13,6 +13,7 @@
 
 pub(crate) mod compress;
 pub(crate) mod deliver;
+pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod moment;
 pub(crate) mod path;
@@ -25,8 +26,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -59,6 +60,8 @@ use crate::types::{file, folder, link, page, unknown};
 
 /// What can be done at every address.
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
+/// What can be done with versions over HTTP.
+const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
 /// The permission that everybody has.
 const PUBLIC: &str = "view";
 /// Slower than this is worth a line in the log.
@@ -137,7 +140,10 @@ impl Publisher {
         };
         let origin = origin(&self.trusted_proxies, peer, &parts.headers, authority);
         let id = self.requests.fetch_add(1, Ordering::Relaxed);
-        let asked = Arc::new(Asked { parts, origin, id, deadline: started + self.limits.request_timeout });
+        let version_host = self.version_host(&origin.authority);
+        let deadline = started + self.limits.request_timeout;
+        let shown = OnceLock::new();
+        let asked = Arc::new(Asked { parts, peer, origin, version_host, shown, id, deadline });
 
         let step = catch_unwind(AssertUnwindSafe(|| self.begin(&asked))).unwrap_or_else(|panic| {
             Step::Ready(self.last_resort(&asked, &PublishError::Panicked(panic_text(&*panic))))
@@ -147,6 +153,7 @@ impl Publisher {
             Step::Later(job) => self.run_later(&asked, job).await,
         };
         secure(&mut response);
+        line::label(&asked, &mut response);
         self.record(&asked, &response, started);
         response
     }
@@ -178,7 +185,7 @@ impl Publisher {
     fn record(&self, asked: &Asked, response: &Response<Body>, started: Instant) {
         let took = started.elapsed();
         if took.as_secs_f64() > SLOW_SECS {
-            tracing::warn!(id = asked.id, path = asked.parts.uri.path(), ?took, "a slow request");
+            tracing::warn!(id = asked.id, path = asked.logged_uri().path(), ?took, "a slow request");
         }
         let Some(log) = &self.log else { return };
         let is_head = asked.parts.method == Method::HEAD;
@@ -188,7 +195,7 @@ impl Publisher {
             id: asked.id,
             client: asked.origin.client,
             method: &asked.parts.method,
-            uri: &asked.parts.uri,
+            uri: &asked.logged_uri(),
             version: asked.parts.version,
             headers: &asked.parts.headers,
             status: response.status(),
@@ -209,19 +216,22 @@ impl Publisher {
         check_length(asked, self.limits.body_bytes_max)?;
         match asked.parts.method {
             Method::GET | Method::HEAD => {}
+            _ if asked.version_host.is_some() => {
+                return Err(PublishError::Method { allow: ALLOWED_IN_VERSIONS }.into());
+            }
             Method::OPTIONS => return Ok(Step::Ready(options())),
             _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
         }
         let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
             .map_err(PublishError::from)?;
+        let address = Address::of(&path.steps);
+        if let Some(response) = self.enter(asked, &address)? {
+            return Ok(Step::Ready(response));
+        }
         if path.has_empty_steps {
             let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
             let url = asked.with_query(path.to_url(&prefix));
             return Ok(Step::Ready(redirect(StatusCode::PERMANENT_REDIRECT, &url, false)?));
-        }
-        let address = Address::of(&path.steps);
-        if address.version.is_some() {
-            return Err(PublishError::Version.into());
         }
         if let [only] = address.steps
             && only == AT
@@ -230,11 +240,15 @@ impl Publisher {
         }
         let visit = self.visit(asked, address.moment)?;
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
-            .map_err(|error| Failure::at(error, &visit, &visit.top))?;
+            .and_then(|target| line::within(&visit, target))
+            .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
         self.answer_target(asked, visit, target, path.ends_in_slash)
     }
 
     fn host(&self, asked: &Asked) -> Option<&Arc<crate::hosts::Host>> {
+        if asked.version_host.is_some() {
+            return Some(self.hosts.of_versions());
+        }
         let authority = &asked.origin.authority;
         let name = host_name(authority).unwrap_or_default();
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -247,20 +261,31 @@ impl Publisher {
     /// The site as this host shows it at this moment.
     fn visit(&self, asked: &Asked, moment: Option<&str>) -> Result<Visit, PublishError> {
         let host = self.host(asked).ok_or_else(|| PublishError::Host(asked.origin.authority.clone()))?;
+        let shown = asked.shown.get();
+        let database = match shown {
+            Some(shown) => &shown.database,
+            // Whether there is a version, and what its error pages look like, is not for everybody.
+            None if asked.version_host.is_some() => return Err(PublishError::NotFound),
+            None => &self.database,
+        };
         let mut before = host.prefix.clone();
+        line::push_version(&mut before, shown);
         let mut is_fixed = false;
         let snapshot = match moment {
-            None => self.database.snapshot(),
+            None => database.snapshot(),
             Some(text) => {
                 let moment = Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))?;
                 push_step(&mut before, AT);
                 push_step(&mut before, text);
                 let tid = match moment {
                     Moment::Commit(tid) => tid,
-                    Moment::Time(micros) => self.database.tid_at(micros)?,
+                    Moment::Time(micros) => database.tid_at(micros)?,
                 };
-                is_fixed = matches!(moment, Moment::Commit(_));
-                self.database.snapshot_at(tid)?
+                if let Some(shown) = shown.filter(|shown| tid < shown.opened) {
+                    return Err(PublishError::NotOpened { name: shown.name.clone(), opened: shown.opened });
+                }
+                is_fixed = matches!(moment, Moment::Commit(_)) && shown.is_none();
+                database.snapshot_at(tid)?
             }
         };
         let top = match bough_core::snapshot::find(&snapshot, &host.subtree)? {
@@ -268,8 +293,14 @@ impl Publisher {
             None => None,
         };
         let top = top.ok_or_else(|| PublishError::NoSubtree(host.subtree.to_string()))?;
-        let links = Links { base_url: host.base_url.clone(), before, top: top.oid() };
-        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, is_fixed })
+        let only_below = match shown.and_then(|shown| shown.only_below) {
+            Some(oid) => Some(snapshot.object(oid)?.ok_or(PublishError::NotFound)?),
+            None => None,
+        };
+        // The base URL is the public site's.
+        let base_url = host.base_url.clone().filter(|_| asked.version_host.is_none());
+        let links = Links { base_url, before, top: top.oid() };
+        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, only_below, is_fixed })
     }
 
     fn answer_target(
@@ -310,7 +341,7 @@ impl Publisher {
             }
             Target::Moved(oid) => match visit.links.url(&visit.snapshot, visit.types(), oid)? {
                 Some(url) => Ok(moved_to(url)?),
-                None => Err(Failure::at(PublishError::NotFound, &visit, &visit.top)),
+                None => Err(Failure::at(PublishError::NotFound, &visit, visit.entry())),
             },
             Target::View { object, .. } => Err(Failure::at(PublishError::NotFound, &visit, &object)),
             Target::Missing { reached, .. } => Err(Failure::at(PublishError::NotFound, &visit, &reached)),
@@ -415,7 +446,8 @@ impl Publisher {
     /// The tag of what is rendered for an object. A page may show anything that the snapshot holds, so the snapshot's
     /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
     fn rendered_validators(&self, visit: &Visit, object: &Object, template: Oid) -> Validators {
-        let identity = (object.oid(), object.revision(), template, visit.snapshot.tid());
+        let snapshot = &visit.snapshot;
+        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf());
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
         tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
@@ -574,8 +606,8 @@ impl Publisher {
             Some(at) => Some(at),
             // What failed had no place: the start page's error pages are the next best.
             None => self.visit(asked, None).ok().map(|visit| {
-                let top = Arc::clone(&visit.top);
-                Box::new((visit, top))
+                let entry = Arc::clone(visit.entry());
+                Box::new((visit, entry))
             }),
         };
         let template = at.as_ref().and_then(|at| error_template(&at.0, &at.1, failure.error.status()));
@@ -643,7 +675,9 @@ impl Publisher {
     /// Answers with the page that is always there.
     fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
         log_error(asked, error);
-        error_response(asked, error, error_page(asked, error).fallback())
+        let prefix = self.host(asked).map_or("", |host| &host.prefix);
+        let home = asked.home(prefix);
+        error_response(asked, error, error_page(asked, error).fallback(home.as_deref()))
     }
 }
 
@@ -692,8 +726,8 @@ fn error_page(asked: &Asked, error: &PublishError) -> ErrorPage {
 
 fn log_error(asked: &Asked, error: &PublishError) {
     let id = format!("{:012x}", asked.id);
-    let path = asked.parts.uri.path();
-    let path: String = path.chars().take(500).collect();
+    let uri = asked.logged_uri();
+    let path: String = uri.path().chars().take(500).collect();
     if error.is_internal() {
         tracing::error!(id, path, error = error.story(), "a request failed");
     } else {

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
 use bough_store::Snapshot;
 
+use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
 use crate::hosts::Origin;
+use crate::preview;
 use crate::template::{RequestFacts, Scene};
 
 /// Most pairs of a query that are read; the rest is left out.
@@ -21,7 +24,13 @@ const QUERY_PAIRS_MAX: usize = 1_000;
 /// One request.
 pub(crate) struct Asked {
     pub(crate) parts: Parts,
+    /// The address at the other end of the connection.
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) origin: Origin,
+    /// What the host says where it is a version's.
+    pub(crate) version_host: Option<VersionHost>,
+    /// The version that is shown, as soon as it is known and allowed; none for the public line.
+    pub(crate) shown: OnceLock<Shown>,
     pub(crate) id: u64,
     /// When the answer has to be ready.
     pub(crate) deadline: Instant,
@@ -51,6 +60,22 @@ impl Asked {
         }
     }
 
+    /// The address as logs may have it: without the tokens of preview links.
+    pub(crate) fn logged_uri(&self) -> Cow<'_, Uri> {
+        let is_token = self.version_host.is_some() && self.parts.uri.path().contains(preview::STEP);
+        if is_token { Cow::Owned(Uri::from_static("/@@preview/...")) } else { Cow::Borrowed(&self.parts.uri) }
+    }
+
+    /// The start page of the line that is shown; none where nothing is shown.
+    pub(crate) fn home(&self, prefix: &str) -> Option<String> {
+        if self.version_host.is_some() && self.shown.get().is_none() {
+            return None;
+        }
+        let mut home = prefix.to_owned();
+        push_version(&mut home, self.shown.get());
+        Some(home + "/")
+    }
+
     fn facts(&self) -> RequestFacts {
         RequestFacts {
             method: self.parts.method.to_string(),
@@ -78,6 +103,8 @@ pub(crate) struct Visit {
     /// What `/` names.
     pub(crate) top: Arc<Object>,
     pub(crate) links: Links,
+    /// The object outside of which nothing can be reached, where that is not all.
+    pub(crate) only_below: Option<Arc<Object>>,
     /// Whether a commit was named, so that the answer is the same for ever.
     pub(crate) is_fixed: bool,
 }
@@ -85,6 +112,11 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.types
+    }
+
+    /// Where error pages are acquired for what has no place.
+    pub(crate) fn entry(&self) -> &Arc<Object> {
+        self.only_below.as_ref().unwrap_or(&self.top)
     }
 
     /// The same for templates.

@@ -5,7 +5,7 @@
 //! Where nothing is acquired, the built-in one of that name is taken, if there is one.
 //!
 //! # Invariants
-//! - A compiled template belongs to one revision of one object, so nothing ever has to be thrown away for being old.
+//! - A compiled template belongs to one source of one object, so nothing ever has to be thrown away for being old.
 //! - Running ends: by fuel, by depth, by the length of what was written, by the deadline; and no text or list grows
 //!   past a bound on the way (`guard` sees to what the engine does not count).
 //! - What is not defined is an error that names the template and the line.
@@ -237,10 +237,12 @@ fn prepare(environment: &mut Environment<'static>, run: &Arc<Run>, bounds: Bound
 
 const OUT_OF_TIME: &str = "out of time";
 
-/// The key under which a template of the tree is compiled: its oid, its revision, and its name for the escaping.
+/// The key under which a template of the tree is compiled: its oid, the commit that wrote its source, and its name for
+/// the escaping. The object's revision would not do: two lines may show it at the same one with different sources.
 fn key_of(template: &Object) -> String {
     let name = template.place().map_or("template", |place| place.name.as_str());
-    format!("{}.{}/{name}", template.oid(), template.revision())
+    let written = template.attribute("source").map_or(template.revision(), |cell| cell.tid);
+    format!("{}.{written}/{name}", template.oid())
 }
 
 fn parse_key(key: &str) -> Option<(Oid, Tid)> {
@@ -516,6 +518,7 @@ mod tests {
 
     use bough_core::object_type::TypeRegistry;
     use bough_core::{Name, Snapshot};
+    use bough_store::version::NewVersion;
     use bough_store::{CommitError, Database, Note, Options};
 
     use super::*;
@@ -605,6 +608,31 @@ mod tests {
             assert!(templates.compiled.lock().templates().count() <= COMPILED_MAX);
         }
         assert!(templates.compiled.lock().templates().count() > 0);
+    }
+
+    #[test]
+    fn a_version_and_the_trunk_never_share_what_was_compiled_from_different_sources() {
+        let (trunk, folder) = folder_with(&[("t.html", "trunk")]);
+        let new = NewVersion { name: "v".into(), ..NewVersion::default() };
+        let version = trunk.open_version(&new, Note::edit("test")).unwrap();
+        let set = |database: &Database, attribute: &str, text: &str| {
+            let template = database.snapshot().child(folder, "t.html").unwrap().unwrap();
+            database
+                .write::<_, CommitError>(Note::edit("test"), |draft| {
+                    draft.set(template, &name(attribute), Some(text.into())).unwrap();
+                    Ok(())
+                })
+                .unwrap();
+        };
+        set(&version, "source", "version");
+        set(&trunk, "title", "newer");
+        // Both show the template at the revision of this title now.
+        version.update(None, Note::edit("test")).unwrap();
+        let templates = engine();
+        for _ in 0..2 {
+            assert_eq!(render(&templates, &trunk, folder, "t.html").unwrap(), "trunk");
+            assert_eq!(render(&templates, &version, folder, "t.html").unwrap(), "version");
+        }
     }
 
     #[test]

@@ -25,15 +25,15 @@ pub(crate) fn show(visit: &Visit, object: &Object) -> Result<Document, PublishEr
         _ => Payload::Bytes(Bytes::new()),
     };
     let written = object.attribute("data").map_or(object.revision(), |cell| cell.tid);
-    let etag = match &data {
-        Some(Value::Blob(blob)) => Etag::of_bytes(&blob.digest.0[..16]),
-        _ => {
-            let mut identity = [0; 24];
-            identity[..16].copy_from_slice(&object.oid().to_bytes());
-            identity[16..].copy_from_slice(&written.as_micros().to_be_bytes());
-            Etag::of_bytes(&identity)
-        }
+    let mut identity = match &data {
+        Some(Value::Blob(blob)) => blob.digest.0[..16].to_vec(),
+        _ => [&object.oid().to_bytes()[..], &written.as_micros().to_be_bytes()].concat(),
     };
+    // What a version shows never has a tag of the public line's, whatever it is made of.
+    if visit.snapshot.shelf() != 0 {
+        identity.extend(visit.snapshot.shelf().to_be_bytes());
+    }
+    let etag = Etag::of_bytes(&identity);
     let modified_secs = Some(written.as_micros() / 1_000_000);
     Ok(Document {
         validators: Some(Validators { etag, modified_secs }),

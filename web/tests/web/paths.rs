@@ -47,7 +47,7 @@ async fn hostile_paths_are_answered_with_a_page_that_says_why() {
         (&deep, 414, "at most 512"),
         ("/news/@@manage", 404, "nothing at this address"),
         ("/@@manage", 404, "nothing at this address"),
-        ("/@v/draft/news/", 404, "Versions"),
+        ("/@v/draft/news/", 404, "nothing at this address"),
         ("/@x", 404, "nothing at this address"),
         ("/news/@at/t1", 404, "nothing at this address"),
         ("/missing", 404, "nothing at this address"),

@@ -84,7 +84,13 @@ async fn an_idle_connection_does_not_keep_the_server_from_ending() {
 }
 
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -110,7 +116,7 @@ async fn every_request_is_in_the_access_log() {
     site.get("/f.txt?a=b").await;
     site.get_with("/missing", &[("x-forwarded-for", "203.0.113.9"), ("user-agent", "me")]).await;
     drop(site);
-    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    let log = sink.text();
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines.len(), 2, "{log}");
     assert!(

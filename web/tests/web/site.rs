@@ -8,7 +8,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bough_core::object_type::TypeRegistry;
 use bough_core::transaction::TransactionError;
-use bough_core::{Name, ObjectPath, Tid, Value};
+use bough_core::{Name, ObjectPath, Oid, Tid, Value};
 use bough_store::{CommitError, Database, Draft, Note, Options};
 use bough_web::{Config, app, built_in_types};
 use http_body_util::BodyExt;
@@ -84,6 +84,10 @@ impl TestSite {
         let written = self.database.write(Note::edit("test"), |draft| work(draft).map_err(Failed::from));
         let (_, tid) = written.unwrap();
         tid.expect("the change changes something")
+    }
+
+    pub(crate) fn oid(&self, at: &str) -> Oid {
+        bough_core::snapshot::find(&self.database.snapshot(), &path(at)).unwrap().expect("it is there")
     }
 
     /// Adds an object of this type; its containers must be there.

@@ -1,0 +1,248 @@
+//! Which line a request is answered from: the public one, or a version, and whether whoever asks may see that.
+//!
+//! A version is asked for by its own host, by `/@v/NAME/` before a path, or by the header `Bough-Version`. Until
+//! people can log in, versions are shown to those who sit at this machine; to others, on the version's host, by a preview link.
+//! To everybody else a version looks like a page that is not there, whether there is one of that name or not.
+//!
+//! # Invariants
+//! - Which line a public URL shows, no cookie decides: cookies are read on the hosts of versions only.
+//! - What a version shows is kept by nobody, not by the browser either, so that a link taken back shows nothing more.
+//! - Every answer of a host that other lines may answer from, too, says so (`Vary`).
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bough_core::snapshot::{Chain, ReadError, chain};
+use bough_core::traversal::{Address, Target, VERSION};
+use bough_core::{Object, Oid, Snapshot, Tid};
+use bough_store::version::{VersionError, VersionInfo};
+use bough_store::{Database, HistoryError, LineStatus};
+
+use super::Publisher;
+use super::deliver::redirect;
+use super::visit::{Asked, Visit};
+use crate::error::PublishError;
+use crate::hosts::{host_name, is_local};
+use crate::preview::{PreviewLink, STEP, Verdict, judge};
+
+/// The header by which a client asks for a version, and by which an answer says which one it shows.
+const HEADER: HeaderName = HeaderName::from_static("bough-version");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+/// The cookie that holds the token of a preview link.
+const COOKIE_NAME: &str = "bough-preview";
+/// How much of a name that is no version's is repeated, in characters.
+const NAME_SHOWN_MAX: usize = 60;
+
+/// What a request for the host of a version says about that.
+pub(crate) struct VersionHost {
+    /// As it stands in the name of the host.
+    pub(crate) name: String,
+    /// Whether browsers come by TLS.
+    is_https: bool,
+}
+
+/// By what a version was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Host,
+    Path,
+    Header,
+}
+
+/// A version that may be shown in answer to a request.
+pub(crate) struct Shown {
+    pub(crate) database: Database,
+    pub(crate) name: String,
+    pub(crate) opened: Tid,
+    pub(crate) way: Way,
+    /// The object outside of which nothing has a URL, for those who came by a preview link.
+    pub(crate) only_below: Option<Oid>,
+}
+
+impl Shown {
+    fn of(database: Database, info: VersionInfo, way: Way, only_below: Option<Oid>) -> Self {
+        Self { database, name: info.name, opened: info.opened, way, only_below }
+    }
+}
+
+impl Publisher {
+    /// Whether the host that was asked for is a version's.
+    pub(super) fn version_host(&self, authority: &str) -> Option<VersionHost> {
+        let name = host_name(authority)?.to_ascii_lowercase();
+        let (version, hosts) = self.hosts.version(&name)?;
+        Some(VersionHost { name: version.to_owned(), is_https: hosts.is_https() })
+    }
+
+    /// Finds the version that a request asks for, if it does, and whether it may have it; from then on the request is
+    /// answered from there. Answers at once where a preview link was opened.
+    pub(super) fn enter(
+        &self,
+        asked: &Asked,
+        address: &Address<'_>,
+    ) -> Result<Option<Response<Body>>, PublishError> {
+        let header = asked.headers().get(HEADER).map(|name| name.to_str().unwrap_or("?"));
+        let shown = match &asked.version_host {
+            Some(host) => {
+                if let [mark, token] = address.steps
+                    && mark == STEP
+                {
+                    return self.open_preview(asked, host, token).map(Some);
+                }
+                let shown = self.enter_host(asked, host)?;
+                if address.version.is_some() || header.is_some_and(|header| header != shown.name) {
+                    return Err(PublishError::VersionTwice);
+                }
+                if shown.only_below.is_some() && address.moment.is_some() {
+                    // The link is to what the version shows, not to what was taken out of it before.
+                    return Err(PublishError::NotFound);
+                }
+                shown
+            }
+            None => {
+                let Some(name) = address.version.or(header) else { return Ok(None) };
+                if !self.is_local(asked) {
+                    return Err(PublishError::NotFound);
+                }
+                if address.version.is_some() && header.is_some_and(|header| header != name) {
+                    return Err(PublishError::VersionTwice);
+                }
+                let way = if address.version.is_some() { Way::Path } else { Way::Header };
+                let (database, info) = self.version(name)?;
+                Shown::of(database, info, way, None)
+            }
+        };
+        let _ = asked.shown.set(shown);
+        Ok(None)
+    }
+
+    fn is_local(&self, asked: &Asked) -> bool {
+        is_local(&self.trusted_proxies, asked.peer, asked.headers(), &asked.origin.authority)
+    }
+
+    fn enter_host(&self, asked: &Asked, host: &VersionHost) -> Result<Shown, PublishError> {
+        if self.is_local(asked) {
+            let (database, info) = self.version(&host.name)?;
+            return Ok(Shown::of(database, info, Way::Host, None));
+        }
+        let mut is_gone = false;
+        for token in cookies(asked.headers()) {
+            match self.follow(host, token) {
+                Ok((shown, _)) => return Ok(shown),
+                Err(PublishError::LinkGone) => is_gone = true,
+                Err(PublishError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(if is_gone { PublishError::LinkGone } else { PublishError::NotFound })
+    }
+
+    /// The version of that name, for those who may know which there are.
+    fn version(&self, name: &str) -> Result<(Database, VersionInfo), PublishError> {
+        let database = self.database.version(name).map_err(|error| match error {
+            VersionError::NoSuchVersion { name, similar } => {
+                PublishError::NoVersion { name: name.chars().take(NAME_SHOWN_MAX).collect(), open: similar }
+            }
+            other => PublishError::Versions(other),
+        })?;
+        let info = database.version_info().map_err(PublishError::Versions)?;
+        match info.status {
+            LineStatus::Discarded => Err(PublishError::Discarded(info.name)),
+            LineStatus::Open | LineStatus::Closed => Ok((database, info)),
+        }
+    }
+
+    /// What a preview link shows on this host.
+    fn follow(&self, host: &VersionHost, token: &str) -> Result<(Shown, PreviewLink), PublishError> {
+        let link = match judge(&self.database, token).map_err(HistoryError::from)? {
+            Verdict::Forged => return Err(PublishError::NotFound),
+            Verdict::Gone => return Err(PublishError::LinkGone),
+            Verdict::Stands(link) => link,
+        };
+        // A version that was thrown away and packed is not there at all any more.
+        let database = self.database.on(link.line).map_err(|_| PublishError::LinkGone)?;
+        let info = database.version_info().map_err(PublishError::Versions)?;
+        if info.status != LineStatus::Open || info.name != host.name {
+            return Err(PublishError::LinkGone);
+        }
+        let shown = Shown::of(database, info, Way::Host, Some(link.subtree));
+        Ok((shown, link))
+    }
+
+    /// Lets the holder of a preview link in: with a cookie for this host, to what the link shows.
+    fn open_preview(
+        &self,
+        asked: &Asked,
+        host: &VersionHost,
+        token: &str,
+    ) -> Result<Response<Body>, PublishError> {
+        let (shown, link) = self.follow(host, token)?;
+        let _ = asked.shown.set(shown);
+        let visit = self.visit(asked, None)?;
+        let url = visit.links.url(&visit.snapshot, visit.types(), link.subtree)?;
+        let mut response = redirect(StatusCode::SEE_OTHER, &url.ok_or(PublishError::NotFound)?, false)?;
+        let secs = link.expires_micros.saturating_sub(self.database.now_micros()) / 1_000_000;
+        let secure = if host.is_https || asked.origin.is_https { "; Secure" } else { "" };
+        let cookie = format!("{COOKIE_NAME}={token}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}");
+        let cookie =
+            HeaderValue::from_str(&cookie).map_err(|error| PublishError::Reply(error.to_string()))?;
+        response.headers_mut().insert(SET_COOKIE, cookie);
+        Ok(response)
+    }
+}
+
+/// The tokens that the client holds for this host. Another host beside it may have set one, too, so all are tried.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(';')).filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (name.trim() == COOKIE_NAME).then(|| value.trim())
+    })
+}
+
+/// What a visitor may reach, where that is not all: what lies elsewhere is not there.
+pub(super) fn within(visit: &Visit, target: Target) -> Result<Target, ReadError> {
+    let Some(top) = &visit.only_below else { return Ok(target) };
+    let oid = match &target {
+        Target::Object(object)
+        | Target::Method { object, .. }
+        | Target::View { object, .. }
+        | Target::Applied { object, .. } => object.oid(),
+        Target::Moved(oid) => *oid,
+        Target::Missing { reached, .. } => reached.oid(),
+    };
+    let is_below = is_below(&visit.snapshot, oid, top)?;
+    Ok(if is_below { target } else { Target::Missing { reached: top.clone(), step: String::new() } })
+}
+
+fn is_below(snapshot: &impl Snapshot, oid: Oid, top: &Object) -> Result<bool, ReadError> {
+    Ok(match chain(snapshot, oid)? {
+        Chain::Live(chain) => chain.iter().any(|object| object.oid() == top.oid()),
+        _ => false,
+    })
+}
+
+/// What the address of a version begins with where it was asked for by its path.
+pub(super) fn push_version(before: &mut String, shown: Option<&Shown>) {
+    if let Some(shown) = shown.filter(|shown| shown.way == Way::Path) {
+        super::path::push_step(before, VERSION);
+        super::path::push_step(before, &shown.name);
+    }
+}
+
+/// Says whose content an answer is and who may keep it.
+pub(super) fn label(asked: &Asked, response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    if let Some(shown) = asked.shown.get() {
+        headers.insert(CACHE_CONTROL, PRIVATE);
+        if let Ok(name) = HeaderValue::from_str(&shown.name) {
+            headers.insert(HEADER, name);
+        }
+    }
+    if asked.shown.get().is_some() || asked.version_host.is_some() {
+        headers.insert(ROBOTS, HeaderValue::from_static("noindex"));
+    }
+    if asked.version_host.is_none() {
+        headers.append(VARY, HeaderValue::from_name(HEADER));
+    }
+}
