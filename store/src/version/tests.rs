@@ -1,7 +1,7 @@
 //! Versions as their users see them.
 
 use bough_core::merge::plan::Resolution;
-use bough_core::{Oid, Tid};
+use bough_core::{Oid, Snapshot as _, Tid};
 
 use crate::testing::{open_on, path, seed, seeded};
 use crate::version::{Management, MergeChoice, Merged, NewVersion, Pick, VersionError};
@@ -217,4 +217,24 @@ fn a_discarded_version_is_there_until_pack_and_closed_for_writing() {
     v.manage_version(&again, Note::edit("Opened again")).unwrap();
     merge(&v).unwrap().tid.unwrap();
     assert_eq!(trunk.text(), "/a title=mine\n");
+}
+
+#[test]
+fn an_object_never_has_two_states_at_one_revision_of_one_shelf() {
+    let trunk = seeded("/a title=one body=x\n");
+    let v = version(&trunk, "v");
+    let set = v.set("/a", "title", "mine");
+    trunk.set("/a", "body", "y");
+    update(&v).unwrap().tid.unwrap();
+    let a = oid(&v, "/a");
+    let state = || {
+        let snapshot = v.snapshot();
+        let object = snapshot.object(a).unwrap().unwrap();
+        (snapshot.shelf(), object.revision(), object.text("title").map(str::to_owned))
+    };
+    let (shelf, revision, title) = state();
+    undo(&v, set);
+    let (shelf_after, revision_after, title_after) = state();
+    assert_ne!(title, title_after);
+    assert!((shelf, revision) < (shelf_after, revision_after), "{revision} {revision_after}");
 }
