@@ -80,10 +80,8 @@ impl Own {
     }
 
     /// The object as the version shows it, over what lies below it; `revision` is the commit that wrote these cells.
+    /// It counts also where it left no cells: the object is then not what it was before at what lies below.
     pub(crate) fn over(&self, oid: Oid, below: Option<&Object>, revision: Tid) -> Option<Object> {
-        if self.cells.is_empty() {
-            return below.cloned();
-        }
         let own: BTreeSet<&CellKey> = self.cells.iter().map(|(key, _)| key).collect();
         let below_cells = below.map_or(&[][..], Object::cells);
         let mut cells: Vec<(CellKey, Cell)> =

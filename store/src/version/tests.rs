@@ -1,7 +1,7 @@
 //! Versions as their users see them.
 
 use bough_core::merge::plan::Resolution;
-use bough_core::{Oid, Tid};
+use bough_core::{Oid, Snapshot as _, Tid};
 
 use crate::testing::{open_on, path, seed, seeded};
 use crate::version::{Management, MergeChoice, Merged, NewVersion, Pick, VersionError};
@@ -304,4 +304,24 @@ fn the_history_of_an_object_goes_on_below_the_version() {
     assert_eq!(tids, [on_v, on_trunk], "what the version does not show is not in it");
     assert_eq!(v.commit_record(on_trunk).unwrap().sentence, "Did");
     assert!(trunk.commit_record(on_v).is_err(), "a version's commits are nobody else's");
+}
+
+#[test]
+fn an_object_never_has_two_states_at_one_revision_of_one_shelf() {
+    let trunk = seeded("/a title=one body=x\n");
+    let v = version(&trunk, "v");
+    let set = v.set("/a", "title", "mine");
+    trunk.set("/a", "body", "y");
+    update(&v).unwrap().tid.unwrap();
+    let a = oid(&v, "/a");
+    let state = || {
+        let snapshot = v.snapshot();
+        let object = snapshot.object(a).unwrap().unwrap();
+        (snapshot.shelf(), object.revision(), object.text("title").map(str::to_owned))
+    };
+    let (shelf, revision, title) = state();
+    undo(&v, set);
+    let (shelf_after, revision_after, title_after) = state();
+    assert_ne!(title, title_after);
+    assert!((shelf, revision) < (shelf_after, revision_after), "{revision} {revision_after}");
 }
