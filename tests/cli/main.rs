@@ -6,5 +6,6 @@ mod import;
 mod server;
 mod support;
 mod tour;
+mod tutorial;
 mod undo;
 mod versions;
