@@ -76,7 +76,7 @@ A first tour:
   bough log                               see what happened
   bough undo t660db84039ed9               take one of these commits back
   bough acquire /docs title               ask where a value comes from
-  bough version create redesign           change things in private, with --version redesign; merge them later
+  bough version create redesign           change things in private: --version redesign
 
 Commands work with and without a running server: the one that runs is asked.
 PATH is a path in the site, as in /docs/index.html; TID names a commit, as `bough log` prints it.

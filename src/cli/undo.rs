@@ -33,6 +33,9 @@ pub(crate) struct Undo {
     /// Also take back the later commits that stand against it
     #[arg(long)]
     also_blockers: bool,
+    /// Of the merge of a version: do not give the version back what it had merged
+    #[arg(long)]
+    for_good: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,7 +73,7 @@ impl SiteCommand for Undo {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let mut of = self.tids.iter().map(|text| tid(text)).collect::<Result<Vec<_>, _>>()?;
         let skip = self.skip.iter().map(|text| parse_cell(site, text)).collect::<Result<_, _>>()?;
-        let choices = UndoChoices { skip, ..UndoChoices::default() };
+        let choices = UndoChoices { skip, reopen: !self.for_good, ..UndoChoices::default() };
         if self.also_blockers {
             add_blockers(site, &mut of, &choices)?;
         }
@@ -81,7 +84,9 @@ impl SiteCommand for Undo {
         let sentence = sentence(site, &of)?;
         match site.database().undo(&of, &choices, asker.note(&sentence)) {
             Ok(tid) => {
-                tell_of_versions(site, &of, asker)?;
+                if choices.reopen {
+                    tell_of_versions(site, &of, asker)?;
+                }
                 asker.wrote(tid, sentence)
             }
             Err(UndoError::Blocked { blockers }) => Err(self.blocked(site, &blockers)),

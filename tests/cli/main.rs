@@ -6,6 +6,7 @@ mod import;
 mod server;
 mod support;
 mod tour;
+mod tutorial;
 mod undo;
 mod version_link;
 mod versions;

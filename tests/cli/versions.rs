@@ -83,6 +83,10 @@ fn a_version_goes_all_the_way_from_its_making_to_a_second_merge() {
         site.ok(&["version", "merge", "redesign"]);
         assert_eq!((title(site, "/docs/a", &[]), title(site, "/b", &[])), ("ours".into(), "B".into()));
         assert!(site.ok(&["version", "merge", "redesign"]).contains("Nothing changed"));
+        let merge = site.rows(&["log", "-n", "1"])[0]["tid"].as_str().unwrap().to_owned();
+        site.ok(&["undo", &merge, "--for-good"]);
+        assert_eq!(title(site, "/docs/a", &[]), "theirs");
+        assert!(site.run(&["version", "diff", "redesign"]).err.contains("changed nothing"));
     });
 }
 

@@ -103,7 +103,7 @@ impl Discard {
             VersionError::NothingSelected => {
                 Failure::from(error).advise(format!("bough version diff {name}"))
             }
-            error => error.into(),
+            error => places.in_words(error.into()),
         })?;
         let objects = counted(planned.objects.len() as u64, "object", "objects");
         if !self.preview && !self.yes {

@@ -65,7 +65,7 @@ impl SiteCommand for Merge {
             Err(VersionError::NothingSelected) => {
                 Err(Failure::from(VersionError::NothingSelected).advise(format!("bough version diff {name}")))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(places.in_words(error.into())),
         }
     }
 

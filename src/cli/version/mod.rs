@@ -30,12 +30,12 @@ const TRUNK: &str = "trunk";
 
 const AFTER_HELP: &str = "\
 A version shows the whole site as it was when the version was made, with what is changed in it. Nobody else sees that.
-  bough version create redesign                      make one
-  bough set /index title=New --version redesign      every command on objects takes --version
-  bough version diff redesign                        what it changed
-  bough version update redesign                      bring in what happened on the public site meanwhile
-  bough version merge redesign --preview             what publishing it would do
-  bough version merge redesign                       publish it, in one commit that can be undone
+  bough version create redesign                  make one
+  bough set /index title=New --version redesign  every command on objects takes --version
+  bough version diff redesign                    what it changed
+  bough version update redesign                  bring in what others did meanwhile
+  bough version merge redesign --preview         what publishing it would do
+  bough version merge redesign                   publish it, in one commit that can be undone
 
 docs/versions.md is a walk through all of it.";
 

@@ -22,6 +22,7 @@ const ROUNDS_MAX: usize = 20;
 
 /// Settle a conflict. The decision is kept, and counts as long as both sides stay as they are
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
+#[command(override_usage = "bough version resolve NAME <ID|--all> <CHOICE>, one of the options below")]
 #[command(group = ArgGroup::new("choice").required(true))]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(crate) struct Resolve {

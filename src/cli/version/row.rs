@@ -199,6 +199,18 @@ impl Places {
         found.unwrap_or_else(|| oid.to_string())
     }
 
+    /// The failure with paths where its causes name objects by their oids.
+    pub(super) fn in_words(&self, mut failure: Failure) -> Failure {
+        for cause in &mut failure.causes {
+            let words = cause.split(' ').map(|word| {
+                let (bare, rest) = word.split_at(word.find([':', ',']).unwrap_or(word.len()));
+                bare.parse().map_or_else(|_| word.to_owned(), |oid| format!("{}{rest}", self.path(oid)))
+            });
+            *cause = words.collect::<Vec<_>>().join(" ");
+        }
+        failure
+    }
+
     /// The object at a path, or of an oid, in any of the states.
     pub(super) fn find(&self, text: &str) -> Option<Oid> {
         self.states.iter().find_map(|state| crate::cli::value::find(state, text))
