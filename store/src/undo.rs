@@ -50,6 +50,14 @@ pub struct UndoChoices {
     pub reopen: bool,
 }
 
+impl UndoChoices {
+    /// Whether something was chosen about that cell.
+    pub(crate) fn decides(&self, oid: Oid, key: &CellKey) -> bool {
+        self.skip.iter().any(|(of, skipped)| *of == oid && skipped == key)
+            || self.choose.iter().any(|(of, chosen, _)| *of == oid && chosen == key)
+    }
+}
+
 impl Default for UndoChoices {
     fn default() -> Self {
         Self { skip: Vec::new(), choose: Vec::new(), allow_dangling: false, reopen: true }
@@ -256,7 +264,10 @@ impl Database {
             let mut overlay = Overlay::new(engine, self.line)?;
             let mut own_stage = Stage::new(Arc::clone(engine));
             let reopened = match choices.reopen {
-                true => reopening(engine, self.line, &plan.of, &note, (tid, now), &mut own_stage)?,
+                true => {
+                    let origin = (&note, (tid, now));
+                    reopening(engine, self.line, &plan.of, choices, origin, &mut own_stage)?
+                }
                 false => Vec::new(),
             };
             let origin = Origin::new(&mut stage, &note, (tid, now));
@@ -710,7 +721,14 @@ impl Plan {
         later: Option<Tid>,
     ) -> Result<(), UndoError> {
         if self.blockers.len() < BLOCKERS_MAX {
-            let later = later.map(|tid| engine.commit_record(snapshot.line(), tid)).transpose()?;
+            let later = match later {
+                Some(tid) => match engine.shown_record(snapshot.view(), tid) {
+                    Ok((_, record)) => Some(record),
+                    Err(HistoryError::NoSuchCommit(_)) => None,
+                    Err(error) => return Err(error.into()),
+                },
+                None => None,
+            };
             self.blockers.push(Blocker { oid, path: last_path(snapshot, oid)?, reason, later });
         }
         Ok(())

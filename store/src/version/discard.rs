@@ -86,14 +86,19 @@ impl Database {
             };
             match tried {
                 Ok(tid) => return Ok(Discarded { tid, objects, along }),
-                // A name that goes back may be another's by now: that has to go back, too.
+                // Where it goes back to may be deleted or moved by now, and its name another's: that has to go back, too.
                 Err(VersionError::Incomplete(conflicts)) => {
                     let mut grows = false;
                     for conflict in &conflicts {
-                        if let ConflictReason::Structure(Violation::NameTaken { oid, other, .. }) =
-                            &conflict.reason
-                        {
-                            grows |= goes.place_of(*oid) | goes.place_of(*other);
+                        let ConflictReason::Structure(violation) = &conflict.reason else { continue };
+                        let in_the_way = match violation {
+                            Violation::NameTaken { oid, other, .. } => vec![*oid, *other],
+                            Violation::BelowDeleted { deleted, .. } => vec![*deleted],
+                            Violation::Cycle(oids) => oids.clone(),
+                            _ => Vec::new(),
+                        };
+                        for oid in in_the_way {
+                            grows |= goes.place_of(oid);
                         }
                     }
                     if !grows {

@@ -105,6 +105,14 @@ pub enum VersionError {
     /// Other versions lie on it.
     #[error("other versions lie on it: {}", .0.join(", "))]
     HasVersions(Vec<String>),
+    /// A version does not go back on its parent line.
+    #[error("cannot bring the version to {asked}: it goes with the parent line from {oldest} on")]
+    TooOld {
+        /// The commit that was asked for.
+        asked: Tid,
+        /// The oldest one that it can be brought to.
+        oldest: Tid,
+    },
     /// Something stands against it. Nothing was changed.
     #[error("{} conflict(s) have to be settled first", .0.conflicts.len())]
     Conflicts(Box<MergePlan>),
@@ -221,7 +229,7 @@ pub struct MergePlan {
 /// What a merge or an update did.
 #[derive(Clone, Debug)]
 pub struct Merged {
-    /// The commit; none if there was nothing to do.
+    /// The commit; none if there was nothing to do, also where a merge left the parent line as it was.
     pub tid: Option<Tid>,
     /// What it did.
     pub plan: MergePlan,

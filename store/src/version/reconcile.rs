@@ -78,6 +78,15 @@ impl Database {
             return Err(VersionError::Conflicts(Box::new(explained)));
         }
         if plan.writes.is_empty() {
+            let status = if choice.close { LineStatus::Closed } else { sides.state.status };
+            let is_held = choice.only.is_none() && sides.own.values().any(|(_, own)| !own.cells().is_empty());
+            if is_held {
+                // What the parent line has already, or was decided for it, is no change of the version any more.
+                self.rebase(&sides, &plan, status, note)?;
+            } else if status != sides.state.status {
+                let state = LineState { status, ..LineState::clone(&sides.state) };
+                engine.commit_own(self.line, Vec::new(), Some(state), &note.of_kind(Kind::Manage))?;
+            }
             return Ok(Merged { tid: None, plan: explained });
         }
         let (tid, now) = next_tid(engine, engine.log.last_tid());
@@ -87,7 +96,7 @@ impl Database {
         let (own, mut state) = if is_whole {
             (Vec::new(), sides.state.merged(sides.parent.line(), tid))
         } else {
-            (sides.merged_at(&cells, &plan, tid), LineState::clone(&sides.state))
+            (sides.merged_at(&cells, &plan, tid)?, LineState::clone(&sides.state))
         };
         if choice.close {
             state.status = LineStatus::Closed;
@@ -129,7 +138,7 @@ impl Database {
     ///
     /// # Errors
     /// [`VersionError::Conflicts`] with everything that stands against it; nothing was changed, and the version goes on
-    /// over the base that it has.
+    /// over the base that it has. [`VersionError::TooOld`] for what lies before that base, or before a merge of parts.
     pub fn update(&self, to: Option<Tid>, note: Note) -> Result<Merged, VersionError> {
         let engine = &self.inner.engine;
         engine.wait_for_index()?;
@@ -138,9 +147,8 @@ impl Database {
         check_open(engine, self.line)?;
         let to = sides.parent.tid();
         let parent = sides.parent.line();
-        if to < sides.state.base {
-            let head = sides.state.base;
-            return Err(HistoryError::Future { asked: to, head }.into());
+        if to < sides.oldest_update() {
+            return Err(VersionError::TooOld { asked: to, oldest: sides.oldest_update() });
         }
         let plan = sides.plan(&sides.cells, &self.resolutions()?)?;
         let explained = engine.explain(&sides, &plan, self.line, Vec::new())?;
@@ -151,16 +159,30 @@ impl Database {
         if !moved && parent == sides.state.parent {
             return Ok(Merged { tid: None, plan: explained });
         }
+        let tid = self.rebase(&sides, &plan, sides.state.status, note)?;
+        Ok(Merged { tid: Some(tid), plan: explained })
+    }
+
+    /// Puts the version on its parent line as that is in `sides`, with what the plan leaves of its own.
+    fn rebase(
+        &self,
+        sides: &ThreeSides<'_>,
+        plan: &Plan,
+        status: LineStatus,
+        note: Note,
+    ) -> Result<Tid, VersionError> {
+        let engine = &self.inner.engine;
         let moment = next_tid(engine, engine.log.last_tid());
         let mut stage = Stage::new(Arc::clone(engine));
-        let own = sides.updated(&plan, moment.0, &mut stage)?;
-        let state = LineState { parent, base: to, ..LineState::clone(&sides.state) };
-        let note = note.of_kind(Kind::Update { to });
+        let own = sides.updated(plan, moment.0, &mut stage)?;
+        let (parent, base) = (sides.parent.line(), sides.parent.tid());
+        let state = LineState { parent, base, status, ..LineState::clone(&sides.state) };
+        let note = note.of_kind(Kind::Update { to: base });
         let origin = Origin::new(&mut stage, &note, moment);
         let woven = engine.weave_own(self.line, own, Some(state), origin)?;
         append_and_show(engine, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
         self.forget_resolutions()?;
-        Ok(Merged { tid: Some(moment.0), plan: explained })
+        Ok(moment.0)
     }
 }
 
@@ -172,6 +194,15 @@ impl LineState {
 }
 
 impl ThreeSides<'_> {
+    /// The oldest commit of the parent line that the version can be brought to: what was merged or taken back there
+    /// is in it.
+    fn oldest_update(&self) -> Tid {
+        let cells = self.own.values().flat_map(|(_, own)| own.cells());
+        let at =
+            cells.filter_map(|(_, cell)| if let OwnBase::At(tid) = cell.base { Some(tid) } else { None });
+        at.max().unwrap_or_default().max(self.state.base)
+    }
+
     /// What each merged cell holds on the parent line after the merge.
     fn results<'p>(&self, plan: &'p Plan) -> HashMap<(Oid, &'p CellKey), &'p Option<Content>> {
         let writes = plan.writes.iter();
@@ -180,19 +211,25 @@ impl ThreeSides<'_> {
 
     /// What the version holds of the objects of which these cells were merged by `tid`: they stay, as they were
     /// merged, and count as unchanged from there on.
-    fn merged_at(&self, cells: &[PlanCell], plan: &Plan, tid: Tid) -> Vec<(Oid, Own)> {
-        let results = self.results(plan);
+    fn merged_at(&self, cells: &[PlanCell], plan: &Plan, tid: Tid) -> Result<Vec<(Oid, Own)>, VersionError> {
+        let planned = Planned::new(&self.parent, plan)?;
         let mut owns: HashMap<Oid, Own> = HashMap::new();
         for cell in cells {
             let Some((_, own)) = self.own.get(&cell.oid) else { continue };
             let own = owns.entry(cell.oid).or_insert_with(|| own.clone());
             let Some(was) = own.cell(&cell.key) else { continue };
-            let merged = results.get(&(cell.oid, &cell.key)).copied().unwrap_or(&cell.version);
-            let written = if *merged == was.content { was.tid } else { tid };
-            let cell_now = OwnCell { tid: written, base: OwnBase::At(tid), content: merged.clone() };
-            own.put(cell.key.clone(), cell_now);
+            let there = planned.object(cell.oid)?;
+            let there = there.as_ref().and_then(|object| object.content(&cell.key)).cloned();
+            // What it did to objects that are gone was not merged.
+            let is_merged = cell.key == CellKey::Place || is_live(&planned, cell.oid)?;
+            let merged = if is_merged { there.clone() } else { cell.version.clone() };
+            let written = if merged == was.content { was.tid } else { tid };
+            // Merged past lines that are closed, it was not merged into the line that the base is on.
+            let is_past = self.parent.line() != self.state.parent;
+            let base = if is_past { OwnBase::Kept(there) } else { OwnBase::At(tid) };
+            own.put(cell.key.clone(), OwnCell { tid: written, base, content: merged });
         }
-        owns.into_iter().collect()
+        Ok(owns.into_iter().collect())
     }
 
     /// What the version holds after an update by `tid`.

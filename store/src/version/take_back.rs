@@ -68,9 +68,7 @@ pub(crate) fn own_back(
         for key in keys {
             let (was, became) = (own_before.cell(key), own_after.cell(key));
             let same = was.map(|cell| &cell.content) == became.map(|cell| &cell.content);
-            let skipped = choices.skip.iter().any(|(of, skipped)| *of == oid && skipped == key)
-                || choices.choose.iter().any(|(of, chosen, _)| *of == oid && chosen == key);
-            if same || skipped {
+            if same || choices.decides(oid, key) {
                 continue;
             }
             let content = |object: &Option<Arc<Object>>| {
@@ -121,10 +119,11 @@ pub(crate) fn reopening(
     engine: &Arc<Engine>,
     line: LineId,
     of: &[Tid],
-    note: &Note,
-    moment: (Tid, u64),
+    choices: &UndoChoices,
+    origin: (&Note, (Tid, u64)),
     stage: &mut crate::draft::Stage,
 ) -> Result<Vec<Woven>, UndoError> {
+    let (note, moment) = origin;
     let mut given_back: BTreeMap<LineId, HashMap<Oid, Own>> = BTreeMap::new();
     for &tid in of {
         let Kind::Merge { line: version, .. } = engine.commit_record(line, tid)?.kind else { continue };
@@ -145,14 +144,22 @@ pub(crate) fn reopening(
                         place.insert(engine.own(&view, oid)?.unwrap_or_default().1)
                     }
                 };
-                for (key, ..) in differing_cells(delta.before.as_deref(), delta.after.as_deref()) {
+                let now = engine.object(line, oid, engine.head())?;
+                for (key, was, merged) in differing_cells(delta.before.as_deref(), delta.after.as_deref()) {
+                    if choices.decides(oid, key) {
+                        continue;
+                    }
                     let held = own.cell(key);
                     let content = match held {
                         Some(held) => held.content.clone(),
                         None => seen.as_ref().and_then(|object| object.content(key)).cloned(),
                     };
                     let written = held.map_or(moment.0, |held| held.tid);
-                    let cell = OwnCell { tid: written, base: OwnBase::At(moment.0), content };
+                    // Where others changed it since, the undo leaves something else than there was before the merge.
+                    let now = now.as_ref().and_then(|object| object.content(key));
+                    let base =
+                        if now == merged { OwnBase::At(moment.0) } else { OwnBase::Kept(was.cloned()) };
+                    let cell = OwnCell { tid: written, base, content };
                     own.put(key.clone(), cell);
                 }
             }

@@ -175,7 +175,6 @@ fn case_21_counters_add_up_what_both_counted() {
 }
 
 #[test]
-#[ignore = "what a version got back is compared with the merged result of the undo"]
 fn case_21_what_was_counted_once_is_counted_once_after_parts_updates_and_undos() {
     let (trunk, v) = counted();
     count(&v, 5);
