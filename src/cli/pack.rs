@@ -35,6 +35,14 @@ struct Row {
     records_dropped: u64,
     objects_dropped: u64,
     contents_dropped: u64,
+    /// The open versions that need what lies before, and from which commit on.
+    held_by: Vec<Held>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Held {
+    version: String,
+    needs: String,
 }
 
 impl SiteCommand for Pack {
@@ -58,7 +66,16 @@ impl SiteCommand for Pack {
         let contents = counted(row.contents_dropped, "content", "contents");
         screen.line(&format!("{verb} {records} ({objects}, {contents})"))?;
         let (freed, before) = (size_text(row.bytes_freed), size_text(row.bytes_before));
-        screen.line(&format!("{would} {freed} of {before}; the earliest state kept is {}", row.horizon))
+        screen.line(&format!("{would} {freed} of {before}; the earliest state kept is {}", row.horizon))?;
+        for Held { version, needs } in &row.held_by {
+            screen.line(&format!("version {version} needs everything from {needs} on"))?;
+        }
+        if let Some(held) = row.held_by.first() {
+            let [update, detach] =
+                ["update", "detach"].map(|verb| screen.command(&format!("version {verb} {}", held.version)));
+            screen.line(&format!("let it need less with: {update} or {detach}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -71,5 +88,10 @@ fn row(report: &PackReport, dry_run: bool) -> Row {
         records_dropped: report.records_dropped,
         objects_dropped: report.objects_dropped,
         contents_dropped: report.contents_dropped,
+        held_by: report
+            .held_by
+            .iter()
+            .map(|(version, needs)| Held { version: version.clone(), needs: needs.to_string() })
+            .collect(),
     }
 }

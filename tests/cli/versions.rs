@@ -314,3 +314,22 @@ fn wrong_names_and_uses_are_refused_with_what_to_do() {
     }
     site.fails(5, &["set", "/index", "title=x", V[0], V[1]]);
 }
+
+#[test]
+fn a_version_that_holds_back_pack_is_named_and_can_be_detached() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+        for title in ["one", "two", "three"] {
+            site.ok(&["set", "/docs/b", &format!("title={title}")]);
+        }
+        let packed = site.ok(&["pack", "--before", "now", "--dry-run"]);
+        for part in ["version redesign needs everything from", "version detach redesign"] {
+            assert!(packed.contains(part), "{part} is not in: {packed}");
+        }
+        assert_eq!(title(site, "/docs/b", &V), "B");
+        site.ok(&["version", "detach", "redesign"]);
+        assert_eq!((title(site, "/docs/a", &V), title(site, "/docs/b", &V)), ("mine".into(), "three".into()));
+    });
+}

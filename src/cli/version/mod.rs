@@ -6,6 +6,7 @@
 mod changes;
 mod conflict;
 mod create;
+mod detach;
 mod discard;
 mod link;
 mod list;
@@ -76,6 +77,8 @@ commands! {
     Close(manage::Close),
     /// Open a closed or discarded version again
     Reopen(manage::Reopen),
+    /// Let a version lie on its parent line as it is now, without merging, so that it holds back no pack
+    Detach(detach::Detach),
     /// Make a link by which anybody can look at a version, or a part of it, for a while
     Link(link::Link),
     /// List the links to a version that stand
