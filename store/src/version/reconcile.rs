@@ -402,6 +402,9 @@ impl Engine {
                 by: bough_core::merge::plan::Side::Parent,
                 ..
             } => (other, oid),
+            bough_core::merge::plan::ConflictKind::Cycle { version_moves, parent_moves } => {
+                (version_moves.first().copied(), parent_moves.first().copied())
+            }
             _ => (oid, other),
         };
         Ok(VersionConflict {
