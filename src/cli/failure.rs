@@ -142,7 +142,9 @@ fn conflict_text(conflict: &Conflict) -> String {
 fn from_history(failure: Failure, error: &HistoryError) -> Failure {
     match error {
         HistoryError::NoSuchCommit(_) => failure.with_code(Code::NotFound).advise("bough log"),
-        HistoryError::Packed { .. } | HistoryError::Future { .. } => failure.with_code(Code::NotFound),
+        HistoryError::Packed { .. } | HistoryError::Future { .. } | HistoryError::NotOpened { .. } => {
+            failure.with_code(Code::NotFound)
+        }
         _ => failure,
     }
 }

@@ -390,8 +390,11 @@ impl Database {
     /// The site as it was at `tid`, or as the last commit before left it.
     ///
     /// # Errors
-    /// When that is in the future or packed away.
+    /// When that is in the future, packed away, or before the version was opened.
     pub fn snapshot_at(&self, tid: Tid) -> Result<Snapshot, HistoryError> {
+        if let Some(opened) = self.inner.engine.lines.opened(self.line).filter(|opened| tid < *opened) {
+            return Err(HistoryError::NotOpened { asked: tid, opened });
+        }
         let snapshot = Snapshot::at(&self.inner.engine, self.line, tid)?;
         // Asked only now that pack knows of the snapshot.
         self.inner.engine.check_shown(tid)?;

@@ -38,6 +38,14 @@ pub enum HistoryError {
         /// The newest state.
         head: Tid,
     },
+    /// The version was not there yet.
+    #[error("cannot show the version as of {asked}: it was opened later, by {opened}")]
+    NotOpened {
+        /// What was asked for.
+        asked: Tid,
+        /// The commit that opened it.
+        opened: Tid,
+    },
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),

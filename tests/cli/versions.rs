@@ -304,6 +304,9 @@ fn wrong_names_and_uses_are_refused_with_what_to_do() {
         assert!(site.fails(2, &["--version", "ls"]).contains("`--version ls` goes with a command"));
         let error = site.fails(3, &["cat", "/nowhere", V[0], V[1]]);
         assert!(error.contains("ls / --version redesign"), "{error}");
+        let before = site.rows(&["log", "-n", "1"])[0]["tid"].as_str().unwrap().to_owned();
+        let error = site.fails(3, &["ls", "/", "--at", &before, V[0], V[1]]);
+        assert!(error.contains("it was opened later"), "{error}");
         let update = site.tid(&["version", "rename", "redesign", "--title", "T"]);
         assert!(site.fails(1, &["undo", &update, V[0], V[1]]).contains("cannot undo"));
         assert!(site.run(&["version", "diff", "redesign"]).err.contains("changed nothing"));

@@ -142,8 +142,8 @@ pub(super) fn print_conflict(row: &ConflictRow, screen: &mut Screen) -> Result<(
             true => (&values.version, &values.version_lines),
             false => (&values.parent, &values.parent_lines),
         });
-        let text = value.map_or_else(String::new, |(text, _)| format!(" {text}"));
-        let made = made.as_ref().map_or_else(String::new, |made| format!("  {}", made.text()));
+        let text = value.map_or_else(String::new, |(text, _)| format!(" {text} "));
+        let made = made.as_ref().map_or_else(String::new, |made| format!(" {}", made.text()));
         screen.line(&format!("    {side}:{text}{made}"))?;
         for line in value.map_or(&[][..], |(_, lines)| lines) {
             screen.line(&format!("        {line}"))?;
@@ -235,13 +235,13 @@ impl About<'_> {
                 format!("the version's object and another one ({other}) would both be called `{name}` there")
             }
             (_, ConflictKind::Cycle { version_moves, parent_moves }) => {
-                let paths = |oids: &[Oid]| {
-                    oids.iter().map(|oid| self.places.path(*oid)).collect::<Vec<_>>().join(", ")
+                let paths = |oids: &[Oid], state| {
+                    oids.iter().map(|oid| paths_in(state)(*oid)).collect::<Vec<_>>().join(", ")
                 };
                 format!(
-                    "the version moved {}, {parent} moved {}: they would contain each other",
-                    paths(version_moves),
-                    paths(parent_moves)
+                    "the version moved something to {}, {parent} to {}: they would contain each other",
+                    paths(version_moves, self.places.version()),
+                    paths(parent_moves, self.places.parent())
                 )
             }
             (_, ConflictKind::Type { base, parent: in_parent, version, attributes }) => {

@@ -438,6 +438,9 @@ impl Engine {
         };
         let (in_version, in_parent) = match &conflict.kind {
             ConflictKind::Deleted { by: Side::Parent, .. } => (other, oid),
+            ConflictKind::Cycle { version_moves, parent_moves } => {
+                (version_moves.first().copied(), parent_moves.first().copied())
+            }
             _ => (oid, other),
         };
         Ok(VersionConflict {

@@ -99,6 +99,31 @@ fn names_that_the_parent_line_gives_up_and_takes_are_right_after_an_update() {
 }
 
 #[test]
+fn a_version_is_not_shown_as_of_a_time_before_it_was_opened() {
+    let trunk = seeded("/a title=one\n");
+    let before = trunk.head();
+    let v = version(&trunk, "v");
+    let opened = v.version_info().unwrap().opened;
+    assert!(v.snapshot_at(opened).is_ok());
+    let refused = v.snapshot_at(before).unwrap_err();
+    assert!(matches!(refused, crate::HistoryError::NotOpened { .. }), "{refused:?}");
+}
+
+#[test]
+fn of_objects_that_would_contain_each_other_each_move_is_told_with_who_made_it() {
+    let trunk = seeded("/a\n/a/x\n/b\n/b/y\n");
+    let v = version(&trunk, "v");
+    let on_v = v.move_path("/a", "/b/a");
+    let on_trunk = trunk.move_path("/b", "/a/b");
+    let conflicts = v.conflicts().unwrap();
+    let tids = (
+        conflicts[0].version.as_ref().map(|made| made.tid),
+        conflicts[0].parent.as_ref().map(|made| made.tid),
+    );
+    assert_eq!(tids, (Some(on_v), Some(on_trunk)));
+}
+
+#[test]
 fn the_undo_of_a_merge_gives_the_version_back_what_it_merged() {
     let trunk = seeded("/a title=one\n/b\n");
     let v = version(&trunk, "v");
