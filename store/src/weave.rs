@@ -60,7 +60,7 @@ pub enum ConflictReason {
 }
 
 impl Conflict {
-    fn is_below_deleted(&self) -> bool {
+    pub(crate) fn is_below_deleted(&self) -> bool {
         matches!(&self.reason, ConflictReason::Structure(Violation::BelowDeleted { .. }))
     }
 }

@@ -171,6 +171,11 @@ pub(crate) fn reopening(
         let Some(epoch) = engine.lines.known(version).and_then(|found| found.epoch_at(engine.head())) else {
             continue;
         };
+        let ground = engine.view(version, engine.head())?.ground;
+        if epoch.state.status != LineStatus::Open && ground < engine.horizon() {
+            // What it lay on is packed away: it cannot be opened again.
+            continue;
+        }
         let reopened = LineState { status: LineStatus::Open, ..LineState::clone(&epoch.state) };
         let state = (reopened != *epoch.state).then_some(reopened);
         let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();
