@@ -389,7 +389,7 @@ impl Check<'_> {
         self.names(head)
     }
 
-    /// Every name that leads somewhere leads to an object that stands there.
+    /// Every name that leads somewhere leads to an object that stands there. In what is packed away, names may be left.
     fn names(&mut self, head: Tid) -> Result<(), StoreError> {
         let (mut from, below) = (keys::all_names().0.to_vec(), keys::all_names().1);
         let line = self.snapshot.line();
@@ -402,7 +402,7 @@ impl Check<'_> {
                 .as_ref()
                 .and_then(|o| o.place())
                 .is_some_and(|p| p.parent == parent && p.name == *name);
-            if !stands {
+            if !stands && (object.is_some() || self.engine.object(line, parent, head)?.is_some()) {
                 let above = self.path(parent);
                 let what = format!(
                     "the name `{}` leads to an object that does not stand there",

@@ -50,6 +50,19 @@ fn a_sound_database_is_found_sound() {
     assert_eq!(report.commits, database.commits(None, 100).unwrap().len() as u64);
 }
 
+#[test]
+fn a_folder_that_something_was_moved_into_is_packed_away_with_it() {
+    let disk = MemoryDisk::new();
+    let database = open_on(Arc::new(disk.clone()));
+    seed(&database, "/f\n/x title=x\n/b\n");
+    database.move_path("/x", "/f/x");
+    database.delete("/f");
+    database.set("/b", "title", "later");
+    assert_eq!(pack(&database, Tid::MAX).objects_dropped, 2);
+    drop(database);
+    assert_sound(&open_on(Arc::new(disk)), "packed");
+}
+
 /// Each byte of the log in turn is damaged; what was there is reported, or the tail of the log is cut.
 #[test]
 fn damage_in_the_log_is_seen_wherever_it_is() {

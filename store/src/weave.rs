@@ -60,6 +60,12 @@ pub enum ConflictReason {
     TooManyCells,
 }
 
+impl Conflict {
+    pub(crate) fn is_below_deleted(&self) -> bool {
+        matches!(&self.reason, ConflictReason::Structure(Violation::BelowDeleted { .. }))
+    }
+}
+
 /// A new state for one object, as undo finds it: an earlier one, or none.
 #[derive(Clone, Debug)]
 pub(crate) struct GoBack {
@@ -86,6 +92,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) now_micros: u64,
     /// What it makes of a version.
     pub(crate) makes: Option<LineDisk>,
+    /// Whether it follows the plan of a merge, in which objects may be below deleted ones: as one side left them there.
+    pub(crate) is_planned: bool,
     /// The frames of the same commit on other lines, which go before.
     pub(crate) together_with: Vec<(NewFrame, Head)>,
 }
@@ -93,7 +101,12 @@ pub(crate) struct Origin<'a> {
 impl<'a> Origin<'a> {
     /// A commit at a moment: its tid, and the time in microseconds since 1970.
     pub(crate) fn new(stage: &'a mut Stage, note: &'a Note, (tid, now_micros): (Tid, u64)) -> Self {
-        Self { stage, note, tid, now_micros, makes: None, together_with: Vec::new() }
+        Self { stage, note, tid, now_micros, makes: None, is_planned: false, together_with: Vec::new() }
+    }
+
+    /// The same, as the plan of a merge has it.
+    pub(crate) fn planned(self) -> Self {
+        Self { is_planned: true, ..self }
     }
 
     /// The same, which makes that of a version.
@@ -409,7 +422,13 @@ impl<'a> Overlay<'a> {
         let moves = edits.iter().filter_map(Edit::as_move).chain(back.iter().filter_map(GoBack::as_move));
         let moves: Vec<Move<'_>> = moves.collect();
         let touched = edits.iter().map(|edit| edit.after.oid()).chain(back.iter().map(|go| go.oid));
-        let conflicts = self.check_structure(&moves, touched)?;
+        let mut conflicts = self.check_structure(&moves, touched)?;
+        if of.is_planned {
+            conflicts.retain(|conflict| !conflict.is_below_deleted());
+        } else if self.view.line != LineId::TRUNK {
+            let moved: HashSet<Oid> = moves.iter().map(|change| change.oid).collect();
+            conflicts.retain(|conflict| !conflict.is_below_deleted() || moved.contains(&conflict.oid));
+        }
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }

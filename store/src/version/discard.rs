@@ -1,19 +1,22 @@
 //! Throwing away what a version changed: all of it, or some.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bough_core::merge::structure::Violation;
 use bough_core::{CellKey, Oid, Snapshot as _, Tid};
 
-use crate::commit::check_open;
+use crate::commit::{append_and_show, check_open, next_tid};
 use crate::database::Database;
+use crate::draft::Stage;
 use crate::line::{LineState, LineStatus};
+use crate::log::Log;
 use crate::note::{Kind, Note};
 use crate::own::Own;
 use crate::version::own_cells::ThreeSides;
 use crate::version::reconcile::stands_below;
 use crate::version::{Pick, VersionError};
-use crate::weave::ConflictReason;
+use crate::weave::{Conflict, ConflictReason, Origin};
 
 /// What a discard did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,20 +75,23 @@ impl Database {
         }
         let selected: BTreeSet<Oid> = goes.cells.keys().copied().collect();
         let note = note.of_kind(Kind::Discard);
+        let mut stays_dead = false;
         loop {
             goes.close_over()?;
             let own = goes.left();
             let objects: Vec<Oid> = goes.cells.keys().copied().collect();
             let along = objects.iter().copied().filter(|oid| !selected.contains(oid)).collect();
-            let tried = if dry_run {
-                let mut stage = crate::draft::Stage::new(std::sync::Arc::clone(engine));
-                let origin = crate::weave::Origin::new(&mut stage, &note, (Tid::MAX, 0));
-                engine.weave_own(self.line, own, None, origin).map(|_| None)
-            } else {
-                engine.commit_own(self.line, own, None, &note).map(Some)
-            };
-            match tried {
-                Ok(tid) => return Ok(Discarded { tid, objects, along }),
+            let moment = next_tid(engine, engine.log.last_tid());
+            let mut stage = Stage::new(Arc::clone(engine));
+            let origin = Origin::new(&mut stage, &note, moment);
+            let origin = if stays_dead { origin.planned() } else { origin };
+            match engine.weave_own(self.line, own, None, origin) {
+                Ok(_) if dry_run => return Ok(Discarded { tid: None, objects, along }),
+                Ok(woven) => {
+                    let shown = append_and_show(engine, vec![woven], &mut [stage]);
+                    shown.map_err(|failure| failure.to_error())?;
+                    return Ok(Discarded { tid: Some(moment.0), objects, along });
+                }
                 // Where it goes back to may be deleted or moved by now, and its name another's: that has to go back, too.
                 Err(VersionError::Incomplete(conflicts)) => {
                     let mut grows = false;
@@ -101,9 +107,12 @@ impl Database {
                             grows |= goes.place_of(oid);
                         }
                     }
-                    if !grows {
+                    // What the parent line has below something deleted is deleted then.
+                    let is_dead = !stays_dead && conflicts.iter().all(Conflict::is_below_deleted);
+                    if !grows && !is_dead {
                         return Err(VersionError::Incomplete(conflicts));
                     }
+                    stays_dead |= !grows;
                 }
                 Err(error) => return Err(error),
             }

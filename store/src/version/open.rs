@@ -161,7 +161,7 @@ impl Database {
     /// Changes a version's name, title, owner or status. None if it is so already.
     ///
     /// # Errors
-    /// When the name cannot be had.
+    /// When the name cannot be had; when it is to be opened again and what it lies on is packed away.
     pub fn manage_version(&self, change: &Management, note: Note) -> Result<Option<Tid>, VersionError> {
         let engine = &self.inner.engine;
         if let Some(name) = &change.name {
@@ -184,6 +184,10 @@ impl Database {
         let comes_back = state.status == LineStatus::Open && now.status != LineStatus::Open;
         if state.status == LineStatus::Open && (state.name != now.name || comes_back) {
             engine.check_free(&state.name)?;
+        }
+        if comes_back {
+            // Only open versions hold pack back.
+            engine.check_shown(engine.view(self.line, engine.head())?.ground)?;
         }
         if state == *now {
             return Ok(None);

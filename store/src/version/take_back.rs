@@ -171,11 +171,16 @@ pub(crate) fn reopening(
         let Some(epoch) = engine.lines.known(version).and_then(|found| found.epoch_at(engine.head())) else {
             continue;
         };
+        let ground = engine.view(version, engine.head())?.ground;
+        if epoch.state.status != LineStatus::Open && ground < engine.horizon() {
+            // What it lay on is packed away: it cannot be opened again.
+            continue;
+        }
         let reopened = LineState { status: LineStatus::Open, ..LineState::clone(&epoch.state) };
         let state = (reopened != *epoch.state).then_some(reopened);
         let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();
         owns.sort_by_key(|(oid, _)| *oid);
-        let origin = Origin::new(stage, note, moment);
+        let origin = Origin::new(stage, note, moment).planned();
         match engine.weave_own(version, owns, state, origin) {
             Ok(woven) => frames.push(woven),
             Err(VersionError::History(error)) => return Err(error.into()),

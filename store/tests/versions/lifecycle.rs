@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use bough_core::merge::plan::ConflictKind;
+use bough_core::merge::plan::{ConflictKind, Resolution};
 use bough_core::{CellKey, Oid, Snapshot as _, Tid, Value};
 use bough_store::disk::MemoryDisk;
 use bough_store::testing::{name, open_on, path, seed, seeded, small_options};
 use bough_store::version::{Management, MergeChoice, Pick, VersionError};
-use bough_store::{BackupFolder, Database, LineStatus, Note, UndoChoices, UndoError, restore_backup};
+use bough_store::{
+    BackupFolder, Database, HistoryError, LineStatus, Note, UndoChoices, UndoError, restore_backup,
+};
 
 use crate::fork::{
     assert_merges, assert_sound, merge, merged, only_conflict, settle, the_versions, undo, update, value,
@@ -218,6 +220,21 @@ fn case_29_what_would_go_back_into_itself_takes_the_other_move_along() {
     assert_sound(&trunk);
 }
 
+#[test]
+fn case_29_what_was_rescued_from_a_deleted_folder_can_be_thrown_away() {
+    let trunk = seeded("/f\n/f/x title=one\n/home\n");
+    let v = version(&trunk, "v");
+    v.set("/f/x", "title", "mine");
+    let (x, home) = (v.oid_at("/f/x"), v.oid_at("/home"));
+    trunk.delete("/f");
+    settle(&v, move |_, _| Resolution::Rescue(vec![(x, home)]));
+    update(&v).unwrap();
+    assert_eq!(v.text(), "/home\n/home/x title=mine\n");
+    v.discard_part(&[Pick::Object(x)], false, Note::edit("Discarded")).unwrap();
+    assert_eq!(v.text(), "/home\n");
+    assert_sound(&trunk);
+}
+
 /// Everything that can be read of a line, also what is not reachable by names.
 fn image(line: &Database, oids: &[Oid]) -> String {
     let snapshot = line.snapshot();
@@ -276,6 +293,54 @@ fn case_31_a_version_is_merged_undone_and_merged_after_a_pack() {
     let v = trunk.version("v").unwrap();
     assert_eq!((v.text(), trunk.text()), shown);
     assert_merges(&trunk, &v, "/a title=mine\n/b title=two\n");
+}
+
+#[test]
+fn case_31_a_pack_leaves_what_lies_on_a_discarded_version() {
+    let disk = MemoryDisk::new();
+    let trunk = open_on(Arc::new(disk.clone()));
+    seed(&trunk, "/a title=one\n/b title=one\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "v");
+    seed(&v, "/new title=v\n");
+    let w = version(&v, "w");
+    w.set("/b", "title", "w");
+    v.discard(true, Note::edit("Discarded")).unwrap();
+    trunk.set("/a", "title", "two");
+    let shown = w.text();
+    for _ in 0..2 {
+        trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+        trunk.set("/b", "title", "later");
+        trunk.set("/b", "title", "two");
+    }
+    drop((trunk, v, w));
+    let trunk = open_on(Arc::new(disk));
+    assert_eq!(trunk.version("w").unwrap().text(), shown);
+    assert_sound(&trunk);
+}
+
+#[test]
+fn case_31_a_closed_version_that_was_packed_under_cannot_be_opened_again() {
+    let disk = MemoryDisk::new();
+    let trunk = open_on(Arc::new(disk.clone()));
+    seed(&trunk, "/a title=one\n/b title=one\n");
+    let v = version(&trunk, "v");
+    v.set("/b", "title", "mine");
+    let closed = Management { status: Some(LineStatus::Closed), ..Management::default() };
+    v.manage_version(&closed, Note::edit("Closed")).unwrap();
+    let shown = v.text();
+    trunk.set("/a", "title", "two");
+    trunk.delete("/b");
+    trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    drop((trunk, v));
+    let trunk = open_on(Arc::new(disk));
+    let again = Management { status: Some(LineStatus::Open), ..Management::default() };
+    let v = trunk.version("v").unwrap();
+    let refused = v.manage_version(&again, Note::edit("Opened"));
+    assert!(
+        matches!(refused, Err(VersionError::History(HistoryError::Packed { .. }))),
+        "what it shows without its base is not {shown}: {refused:?}"
+    );
 }
 
 #[test]

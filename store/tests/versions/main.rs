@@ -4,9 +4,14 @@
 //! them on: permissions, local roles and users (15, 16, 17, 35), external effects (33), the pages that a template has
 //! an effect on (34), addresses and caches of the web (37), imports from files (38, of which the writing by path is here).
 
+#[path = "../chance/mod.rs"]
+mod chance;
+mod crash;
 mod fork;
 mod lifecycle;
 mod merging;
 mod names;
+mod plain;
+mod play;
 mod removals;
 mod values;

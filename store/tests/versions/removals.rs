@@ -1,11 +1,14 @@
 //! What one side deleted and the other worked on.
 
-use bough_core::Oid;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
+use bough_core::{CellKey, Oid};
 use bough_store::version::VersionConflict;
 use bough_store::{BlockerReason, Database, Note, UndoChoices, UndoError};
 
-use crate::fork::{Fork, assert_merges, merge, settle, the_parents, the_versions};
+use bough_store::testing::name;
+use bough_store::version::Pick;
+
+use crate::fork::{Fork, assert_merges, merge, settle, the_parents, the_versions, update};
 
 fn inner(conflict: &VersionConflict) -> (Side, Vec<(Oid, Deed)>) {
     match &conflict.conflict.kind {
@@ -179,4 +182,39 @@ fn case_12_what_the_version_moves_into_a_folder_that_the_trunk_deleted_is_asked_
     };
     fork.settles(the_versions, "/f\n/f/x title=x\n");
     settles_to_what_is_there(&fork, the_parents);
+}
+
+#[test]
+fn what_was_edited_and_then_deleted_with_its_folder_does_not_stop_an_update() {
+    let fork = Fork {
+        site: "/f\n/f/x title=one\n/f/h\n/b\n",
+        version: |v| {
+            v.set("/f/x", "title", "mine");
+            v.move_path("/f/x", "/f/h/x");
+            v.delete("/f");
+        },
+        trunk: |trunk| _ = trunk.set("/b", "title", "two"),
+    };
+    let (trunk, v) = fork.make();
+    update(&v).unwrap();
+    assert_eq!(v.text(), "/b title=two\n");
+    assert_merges(&trunk, &v, "/b title=two\n");
+    // Thrown away, what was edited does not bring its folder back.
+    let (_, v) = fork.make();
+    let x = CellKey::Attribute(name("title"));
+    let pick = Pick::Cell(v.own_changes(0, 9).unwrap().objects[1].oid, x);
+    let done = v.discard_part(&[pick], false, Note::edit("Discarded")).unwrap();
+    assert_eq!((done.along.len(), v.text().as_str()), (0, "/b\n"));
+}
+
+#[test]
+fn an_edit_given_up_below_what_the_trunk_deleted_does_not_stop_an_update() {
+    let fork =
+        Fork { version: EDITED_DEEP_INSIDE.trunk, trunk: EDITED_DEEP_INSIDE.version, ..EDITED_DEEP_INSIDE };
+    let (trunk, v) = fork.make();
+    settle(&v, the_parents);
+    update(&v).unwrap();
+    assert_eq!((v.text().as_str(), trunk.text().as_str()), ("/home\n", "/home\n"));
+    settles_to_what_is_there(&fork, the_parents);
+    fork.settles(the_versions, "/f\n/f/g\n/f/g/x title=two\n/f/g/y title=two\n/f/z title=one\n/home\n");
 }
