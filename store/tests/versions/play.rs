@@ -233,6 +233,9 @@ impl Play {
             380..470 => self.undo(line),
             _ => self.edit(line),
         }
+        if self.lines[line].is_packed {
+            return;
+        }
         assert_same(&self.on(line).snapshot(), &self.tree(line), &mut self.chance);
         if self.step.is_multiple_of(8) || kind < 60 {
             self.assert_all();
@@ -726,16 +729,17 @@ impl Play {
             }
             let (now, after) = (now.content(oid, &key), after.content(oid, &key));
             let before = before.content(oid, &key);
+            let compared = version.own.get(&at).and_then(|held| held.compared.clone());
             let content = match was {
-                None if now == after => {
+                None if now == after && compared.is_none() => {
                     version.own.remove(&at);
                     continue;
                 }
+                None if now == after => before.cloned(),
                 Some(was) if now == after => was.content.clone(),
                 _ if now == before => continue,
                 _ => taken_back(now, after, before),
             };
-            let compared = was.or(became).and_then(|held| held.compared.clone());
             version.own.insert(at, Held { content, compared });
         }
         if let Some(tid) = undone {
