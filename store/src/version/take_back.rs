@@ -77,12 +77,20 @@ pub(crate) fn own_back(
             let now_object = own.over(oid, below.as_deref(), Tid::MAX);
             let now = now_object.as_ref().and_then(|object| object.content(key));
             let (before, after) = (content(&object_before), content(&object_after));
+            // With what it is compared now: what it was compared with then may have been merged since.
+            let base = own.cell(key).map_or(OwnBase::Line, |cell| cell.base.clone());
+            let follows = match &base {
+                OwnBase::Line => true,
+                OwnBase::At(tid) => view.below().is_none_or(|below| *tid <= below.tid),
+                OwnBase::Kept(_) => false,
+            };
             let mut put = |content: Option<Content>| {
-                let base = was.or(became).map_or(OwnBase::Line, |cell| cell.base.clone());
-                own.put(key.clone(), OwnCell { tid: Tid::MAX, base, content });
+                own.put(key.clone(), OwnCell { tid: Tid::MAX, base: base.clone(), content });
             };
             match (now == after.as_ref(), was) {
-                (true, None) => own.drop_cell(key),
+                (true, None) if follows => own.drop_cell(key),
+                // The undo of a merge gave it back since.
+                (true, None) => put(before.clone()),
                 (true, Some(was)) => put(was.content.clone()),
                 (false, _) if now == before.as_ref() => {}
                 (false, _) => {

@@ -58,7 +58,10 @@ const HISTORY: &[Step] = &[
     |trunk, _| set(&trunk.version("v")?, "/a", "mine"),
     |trunk, _| rename(&trunk.version("v")?, "/a", "/b", "a"),
     |trunk, _| set(trunk, "/b", "trunk"),
-    |trunk, _| Ok(drop(trunk.version("v")?.update(None, Note::edit("Updated"))?)),
+    |trunk, _| {
+        trunk.version("v")?.update(None, Note::edit("Updated"))?;
+        Ok(())
+    },
     |trunk, _| add(&trunk.version("v")?, "/b", "new"),
     |trunk, _| merge(&trunk.version("v")?, None),
     |trunk, tids| {
@@ -86,10 +89,14 @@ const HISTORY: &[Step] = &[
         v.discard_part(&[Pick::Object(new)], false, Note::edit("Discarded"))?;
         Ok(())
     },
-    |trunk, _| trunk.version("v")?.discard(true, Note::edit("Discarded")).map(|_| ()),
+    |trunk, _| {
+        trunk.version("v")?.discard(true, Note::edit("Discarded"))?;
+        Ok(())
+    },
     |trunk, _| {
         let again = Management { status: Some(LineStatus::Open), ..Management::default() };
-        trunk.version("v")?.manage_version(&again, Note::edit("Opened")).map(|_| ())
+        trunk.version("v")?.manage_version(&again, Note::edit("Opened"))?;
+        Ok(())
     },
 ];
 

@@ -61,6 +61,38 @@ fn case_28_what_was_made_in_a_version_is_gone_after_the_undo() {
 }
 
 #[test]
+fn case_28_undo_in_a_version_after_the_undo_of_its_merge_leaves_what_it_got_back() {
+    let trunk = seeded("/a title=one\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    let tid = merged(&v);
+    let again = v.set("/a", "title", "again");
+    undo(&trunk, tid);
+    undo(&v, again);
+    assert_eq!(v.text(), "/a title=mine\n");
+    assert_merges(&trunk, &v, "/a title=mine\n");
+}
+
+#[test]
+fn case_28_undo_in_a_version_of_what_was_merged_since_is_a_change_of_its_own() {
+    let trunk = seeded("/a title=one\n");
+    trunk.set("/a", "count", Value::Counter(10));
+    let v = version(&trunk, "v");
+    v.set("/a", "count", Value::Counter(15));
+    let only = Some(vec![Pick::Object(v.oid_at("/a"))]);
+    let part = v.merge(&MergeChoice { only, close: false }, Note::edit("Merged a part")).unwrap();
+    trunk.set("/a", "count", Value::Counter(115));
+    undo(&trunk, part.tid.unwrap());
+    let later = v.set("/a", "count", Value::Counter(20));
+    merged(&v);
+    assert_eq!(value(&trunk, "/a", "count"), Some(Value::Counter(120)));
+    undo(&v, later);
+    assert_eq!(value(&v, "/a", "count"), Some(Value::Counter(115)));
+    merged(&v);
+    assert_eq!(value(&trunk, "/a", "count"), Some(Value::Counter(115)));
+}
+
+#[test]
 fn case_29_part_of_a_version_is_thrown_away_with_what_cannot_stay() {
     let trunk = seeded("/a title=one\n/b title=one\n");
     let v = version(&trunk, "v");

@@ -8,7 +8,9 @@
 mod chance;
 mod crash;
 mod fork;
+mod laws;
 mod lifecycle;
+mod load;
 mod merging;
 mod names;
 mod plain;

@@ -288,6 +288,7 @@ impl Version {
             let after = after.tree();
             let mut in_the_way = after.violations();
             let objects: BTreeSet<Oid> = gone.iter().map(|(oid, _)| *oid).collect();
+            let objects = objects.into_iter().filter(|oid| was.place(*oid) != after.place(*oid));
             for oid in objects {
                 let mut walked = Vec::new();
                 let mut at = oid;

@@ -233,16 +233,14 @@ impl Play {
             380..470 => self.undo(line),
             _ => self.edit(line),
         }
+        if self.lines[line].is_packed {
+            return;
+        }
         assert_same(&self.on(line).snapshot(), &self.tree(line), &mut self.chance);
-        if self.step % 8 == 0 || kind < 60 {
+        if self.step.is_multiple_of(8) || kind < 60 {
             self.assert_all();
         }
         self.look_back(line);
-        if std::env::var("BOUGH_CHECK").is_ok() {
-            eprintln!("{}: {}", self.step, self.doing);
-            let report = self.database().check(&mut |_, _| ()).unwrap();
-            assert!(report.is_sound(), "{:?}", report.faults);
-        }
     }
 
     fn assert_all(&mut self) {
@@ -522,6 +520,8 @@ impl Play {
                 assert_plan(&found, &plan);
                 self.count.conflicts += 1;
             }
+            // What it becomes on the parent line cannot be shown over the version's base: an update has to come first.
+            Err(VersionError::Incomplete(_)) if in_part => {}
             Err(error) => panic!("{error}: {error:?}"),
             Ok(done) => {
                 assert_plan(&done.plan, &plan);
@@ -731,16 +731,17 @@ impl Play {
             }
             let (now, after) = (now.content(oid, &key), after.content(oid, &key));
             let before = before.content(oid, &key);
+            let compared = version.own.get(&at).and_then(|held| held.compared.clone());
             let content = match was {
-                None if now == after => {
+                None if now == after && compared.is_none() => {
                     version.own.remove(&at);
                     continue;
                 }
+                None if now == after => before.cloned(),
                 Some(was) if now == after => was.content.clone(),
                 _ if now == before => continue,
                 _ => taken_back(now, after, before),
             };
-            let compared = was.or(became).and_then(|held| held.compared.clone());
             version.own.insert(at, Held { content, compared });
         }
         if let Some(tid) = undone {
@@ -793,7 +794,7 @@ fn assert_plan(found: &MergePlan, plan: &Plan) {
     assert_eq!(conflicts, plan.conflicts.iter().collect::<Vec<_>>());
     assert_eq!(settled, plan.settled.iter().map(|(one, by)| (one, Some(by))).collect::<Vec<_>>());
     assert_eq!(found.notices, plan.notices);
-    assert_eq!(found.objects, plan.writes.len() as u64);
+    assert_eq!(found.objects, plan.writes.len() as u64, "{:?}, {:?}", found.cells, plan.writes);
 }
 
 /// Looks at everything that is reachable, in both orders, page by page, and at some of what is not.
