@@ -317,9 +317,16 @@ fn merge(base: Option<&Content>, left: Option<&Content>, right: Option<&Content>
     }
     match (base, left?, right?) {
         (Some(Content::Place(base)), Content::Place(left), Content::Place(right)) => {
-            let order = either(&base.order, &left.order, &right.order).unwrap_or_else(|| left.order.clone());
             let parent = either(&base.parent, &left.parent, &right.parent)?;
             let name = either(&base.name, &left.name, &right.name)?;
+            // In another container a standing means nothing.
+            let order = match parent {
+                _ if left.parent == right.parent => {
+                    either(&base.order, &left.order, &right.order).unwrap_or_else(|| left.order.clone())
+                }
+                parent if parent == left.parent => left.order.clone(),
+                _ => right.order.clone(),
+            };
             Some(Some(Content::Place(Place { parent, name, order })))
         }
         (Some(Content::Value(base)), Content::Value(left), Content::Value(right)) => {
