@@ -232,7 +232,8 @@ fn cell(word: &str) -> Option<(CellKey, Content)> {
     Some((CellKey::Attribute(Name::new(attribute).ok()?), Content::Value(parse_value(value))))
 }
 
-fn parse_value(text: &str) -> Value {
+/// A value as it stands in a line of the text form.
+pub fn parse_value(text: &str) -> Value {
     match text {
         "true" => true.into(),
         "false" => false.into(),

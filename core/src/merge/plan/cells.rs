@@ -212,7 +212,7 @@ impl Planner<'_> {
                 let place = Content::Place(place);
                 Ok(self.settle_cell(pair, Resolution::Value(Some(place.clone())), Some(&place)))
             }
-            _ => Ok(pair.parent.cloned()),
+            _ => Ok(Some(mixed(parent, version))),
         }
     }
 

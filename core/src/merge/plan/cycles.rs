@@ -15,13 +15,14 @@ impl Planner<'_> {
                 starts.insert(at);
             }
         }
-        for start in &starts {
-            self.settle_cycle(*start)?;
+        let mut moved = false;
+        for start in starts {
+            moved |= self.settle_cycle(start)?;
         }
-        Ok(!starts.is_empty())
+        Ok(moved)
     }
 
-    fn settle_cycle(&mut self, start: Oid) -> Result<(), ReadError> {
+    fn settle_cycle(&mut self, start: Oid) -> Result<bool, ReadError> {
         let (mut version_moves, mut added, mut parent_moves) = (Vec::new(), Vec::new(), Vec::new());
         let mut at = start;
         while let Some(place) = self.tree.place(at)? {
@@ -44,7 +45,6 @@ impl Planner<'_> {
         }
         if version_moves.is_empty() {
             // Only what the parent line does not have can be in the way.
-            self.discarded.extend(&added);
             version_moves = added;
         }
         version_moves.sort();
@@ -64,15 +64,16 @@ impl Planner<'_> {
         match self.meet(key.clone(), kind, print) {
             Some(Resolution::Version) if self.take_back(&parent_moves)? => {
                 self.settled(&key, Resolution::Version);
-                return Ok(());
+                return Ok(true);
             }
             Some(Resolution::Parent) => self.settled(&key, Resolution::Parent),
             _ => {}
         }
+        let mut moved = false;
         for oid in version_moves {
-            self.put_back(oid)?;
+            moved |= self.put_back(oid)?;
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Puts what the parent line moved back to where the version has it, all or none.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::cells::{as_place, is_change};
-use super::{ConflictKey, ConflictKind, Deed, Fate, Fingerprint, Found, Inner, Planner, Resolution, Side};
+use super::{ConflictKey, ConflictKind, Deed, Fate, Fingerprint, Inner, Planner, Resolution, Side};
 use crate::snapshot::{Chain, ReadError, Snapshot, chain};
 use crate::{CellKey, Oid, Place};
 
@@ -46,7 +46,7 @@ impl Planner<'_> {
             {
                 continue;
             }
-            if self.discarded.contains(&end) || self.absorbed.contains(&end) {
+            if [end, *oid].iter().any(|oid| self.discarded.contains(oid)) || self.absorbed.contains(&end) {
                 in_vain.push(*oid);
                 continue;
             }
@@ -114,15 +114,25 @@ impl Planner<'_> {
         Ok(false)
     }
 
-    /// The object nearest to the root, on the way there on one side, that is not in the planned tree; and the
-    /// container in which it stands.
+    /// What went away so that one side's object did: the one nearest to the root on the way there on that side which
+    /// is not in the planned tree, not where that side has it, and best deleted by the other side, not only moved
+    /// below something deleted. With the nearest container above it that is still there.
     fn topmost_dead(&self, side: Side, oid: Oid) -> Result<Option<(Oid, Oid)>, ReadError> {
         let Chain::Live(walked) = chain(self.snapshot(side), oid)? else { return Ok(None) };
-        let mut top = None;
-        for pair in walked.windows(2).rev() {
-            if !self.tree.is_live(pair[0].oid())? {
-                top = Some((pair[0].oid(), pair[1].oid()));
-                break;
+        let (mut container, mut top) = (Oid::ROOT, None);
+        for object in walked.iter().rev() {
+            let oid = object.oid();
+            match self.tree.fate(oid)? {
+                Fate::Live => container = oid,
+                Fate::Dead(_)
+                    if container_of(self.tree.place(oid)?.as_ref()) != container_of(object.place()) =>
+                {
+                    if !self.is_live_in(side.other(), oid)? {
+                        return Ok(Some((oid, container)));
+                    }
+                    top = top.or(Some((oid, container)));
+                }
+                Fate::Dead(_) | Fate::Cycle(_) => {}
             }
         }
         Ok(top)
@@ -156,6 +166,7 @@ impl Planner<'_> {
         })
     }
 
+    /// Does what people said about a deletion. Where more losses come to light later, it is another conflict.
     fn settle_deletion(
         &mut self,
         by: Side,
@@ -163,36 +174,25 @@ impl Planner<'_> {
         container: Oid,
         mut inner: Vec<Inner>,
     ) -> Result<bool, ReadError> {
-        inner.sort_by_key(|inner| (inner.oid, inner.side));
         let key = ConflictKey::Deleted(top);
-        let stands = if by == Side::Version { Resolution::Version } else { Resolution::Parent };
-        if let Some(Found { settled: Some(how), .. }) = self.found.get(&key)
-            && (*how == stands || matches!(how, Resolution::Rescue(_)))
-        {
-            // It goes the way of the rest.
-            return self.let_it_stand(&inner);
+        inner.extend(self.inner_of(top).iter().cloned());
+        inner.sort_by_key(|inner| (inner.oid, inner.side));
+        inner.dedup_by_key(|inner| (inner.oid, inner.side));
+        if !self.restored.contains(&top) {
+            self.found.remove(&key);
         }
-        let mut print = Fingerprint::new();
-        print.text(if by == Side::Version { "by the version" } else { "by the parent line" });
-        for Inner { oid, side, cells, .. } in &inner {
-            print.oid(*oid);
-            let object = self.snapshot(*side).object(*oid)?;
-            for cell in cells {
-                print.cell(cell).content(object.as_ref().and_then(|object| object.content(cell)));
-            }
-        }
+        let print = self.print_deletion(by, &inner)?;
         let kind = ConflictKind::Deleted { by, inner: inner.clone(), container };
-        let chosen = self.meet(key.clone(), kind, print);
-        let other = if by == Side::Version { Resolution::Parent } else { Resolution::Version };
-        match chosen {
-            Some(chosen) if chosen == other => {
-                self.restore(by, top)?;
-                self.settled(&key, chosen);
-                Ok(true)
-            }
+        let stands = if by == Side::Version { Resolution::Version } else { Resolution::Parent };
+        match self.meet(key.clone(), kind, print) {
             Some(chosen) if chosen == stands => {
                 self.settled(&key, chosen);
                 self.let_it_stand(&inner)
+            }
+            Some(chosen @ (Resolution::Version | Resolution::Parent)) => {
+                self.restore(by, top, &inner)?;
+                self.settled(&key, chosen);
+                Ok(true)
             }
             Some(Resolution::Rescue(rescued)) if self.rescue(by, top, &rescued)? => {
                 self.settled(&key, Resolution::Rescue(rescued));
@@ -201,6 +201,19 @@ impl Planner<'_> {
             }
             _ => self.let_it_stand(&inner),
         }
+    }
+
+    fn print_deletion(&self, by: Side, inner: &[Inner]) -> Result<Fingerprint, ReadError> {
+        let mut print = Fingerprint::new();
+        print.text(if by == Side::Version { "by the version" } else { "by the parent line" });
+        for Inner { oid, side, cells, .. } in inner {
+            print.oid(*oid);
+            let object = self.snapshot(*side).object(*oid)?;
+            for cell in cells {
+                print.cell(cell).content(object.as_ref().and_then(|object| object.content(cell)));
+            }
+        }
+        Ok(print)
     }
 
     /// What the version put into what is gone is where the parent line has it, if anywhere.
@@ -218,15 +231,27 @@ impl Planner<'_> {
         Ok(moved)
     }
 
-    /// Undoes a deletion.
-    fn restore(&mut self, by: Side, top: Oid) -> Result<(), ReadError> {
+    /// Undoes a deletion. What the version had put in there and was put back before goes there after all.
+    fn restore(&mut self, by: Side, top: Oid, inner: &[Inner]) -> Result<(), ReadError> {
+        self.restored.insert(top);
         match by {
-            Side::Version => self.put_back(top).map(drop),
+            Side::Version => self.put_back(top).map(drop)?,
             Side::Parent => {
                 let place = self.place_in_version(top)?;
-                self.bring(Side::Version, top, place)
+                self.bring(Side::Version, top, place)?;
             }
         }
+        for Inner { oid, side, .. } in inner {
+            if self.listed.remove(&(*side, *oid))
+                && *side == Side::Version
+                && !self.tree.is_touched(*oid)
+                && let Some(place) = self.place_in_version(*oid)?
+                && self.tree.takes(place.parent, *oid)?
+            {
+                self.tree.put(*oid, Some(place))?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts a lost object somewhere, as a side has it.
@@ -257,7 +282,7 @@ impl Planner<'_> {
 
     /// Puts objects that went away with `top` elsewhere, all or none of them.
     fn rescue(&mut self, by: Side, top: Oid, rescued: &[(Oid, Oid)]) -> Result<bool, ReadError> {
-        let lost_by = if by == Side::Version { Side::Parent } else { Side::Version };
+        let lost_by = by.other();
         let mut moves = Vec::new();
         for (oid, container) in rescued {
             let mut side = lost_by;
@@ -266,7 +291,7 @@ impl Planner<'_> {
             }
             let Chain::Live(walked) = chain(self.snapshot(side), *oid)? else { return Ok(false) };
             let is_in_there = walked.iter().any(|object| object.oid() == top)
-                || self.found_inner(top).any(|inner| inner.oid == *oid);
+                || self.inner_of(top).iter().any(|inner| inner.oid == *oid);
             let Some(place) = as_place(walked.first().and_then(|object| object.content(&CellKey::Place)))
             else {
                 return Ok(false);
@@ -289,12 +314,11 @@ impl Planner<'_> {
         }
     }
 
-    fn found_inner(&self, top: Oid) -> impl Iterator<Item = &Inner> {
-        let found = self.found.get(&ConflictKey::Deleted(top));
-        found.into_iter().flat_map(|found| match &found.conflict.kind {
-            ConflictKind::Deleted { inner, .. } => inner.as_slice(),
+    fn inner_of(&self, top: Oid) -> &[Inner] {
+        match self.found.get(&ConflictKey::Deleted(top)).map(|found| &found.conflict.kind) {
+            Some(ConflictKind::Deleted { inner, .. }) => inner,
             _ => &[],
-        })
+        }
     }
 
     /// Whatever else was put below something that is gone goes back.
@@ -311,4 +335,8 @@ impl Planner<'_> {
         }
         Ok(moved)
     }
+}
+
+fn container_of(place: Option<&Place>) -> Option<Oid> {
+    place.map(|place| place.parent)
 }

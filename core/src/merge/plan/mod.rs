@@ -1,8 +1,8 @@
 //! The plan of a merge: everything that it would write, and everything that stands against it.
 //!
-//! A version is brought together with its parent line in three looks: cell by cell ([`cells`]); then at the tree that
-//! comes of it, for what one side deleted and the other worked on ([`deleted`]), for objects that would contain each
-//! other ([`cycles`]) and for names that two would have ([`names`]). Whoever merges settles a conflict by a
+//! A version is brought together with its parent line first cell by cell (`cells`); then at the tree that
+//! comes of it, for objects that would contain each other (`cycles`), for what one side deleted and the other worked
+//! on (`deleted`) and for names that two would have (`names`). Whoever merges settles a conflict by a
 //! [`Resolution`]; what nobody settled is taken provisionally, so that the merged tree can be looked at in any case:
 //! a cell as the parent line has it, a deletion as done, moves in a cycle as not done, a name with a number behind it.
 //!
@@ -18,8 +18,8 @@
 //!   changes since the base.
 //!
 //! # Why it ends
-//! A look that finds something either uses up a resolution or puts one object back to where the parent line has it.
-//! Resolutions are used once; an object that is where the parent line has it is not looked at again.
+//! A look that finds something either uses up a resolution or puts an object back to where the parent line has it.
+//! Each resolution is used once for what it is about; an object that is where the parent line has it needs no look.
 //!
 //! Not here: who changed what and when, who may (the store and the policy know).
 
@@ -82,6 +82,17 @@ pub enum Side {
     Parent,
 }
 
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Version => Self::Parent,
+            Self::Parent => Self::Version,
+        }
+    }
+}
+
 /// Which conflict: the same in two plans as long as it is about the same thing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConflictKey {
@@ -113,7 +124,7 @@ pub enum Deed {
     Added,
     /// Moved it in from elsewhere.
     MovedIn,
-    /// Moved it within what is deleted, or renamed it.
+    /// Moved it within what is deleted or out of it, or renamed it.
     Moved,
 }
 
@@ -150,7 +161,7 @@ pub enum ConflictKind {
         by: Side,
         /// What the other side did there, by oid.
         inner: Vec<Inner>,
-        /// The container in which it stood, which is still there.
+        /// The nearest container above it that is still there.
         container: Oid,
     },
     /// Two objects of one name. Resolutions: either side, both, the same.
@@ -260,7 +271,7 @@ pub struct Plan {
 pub fn plan(sides: &Sides<'_>, own: &[OwnCell], resolutions: &Resolutions) -> Result<Plan, ReadError> {
     let mut planner = Planner::new(sides, own, resolutions)?;
     planner.merge_cells()?;
-    while planner.settle_deleted()? || planner.settle_cycles()? || planner.settle_names()? {}
+    while planner.settle_cycles()? || planner.settle_deleted()? || planner.settle_names()? {}
     planner.name_provisionally()?;
     planner.finish()
 }
@@ -293,12 +304,16 @@ struct Planner<'a> {
     found: BTreeMap<ConflictKey, Found>,
     /// Losses that are part of a conflict, with the side that did what is lost.
     listed: HashSet<(Side, Oid)>,
+    /// Deletions that were undone: once each.
+    restored: HashSet<Oid>,
     /// Objects that a resolution put somewhere, so that a conflict about their place is no longer one.
     placed: HashSet<Oid>,
     /// Objects that went away because of a resolution about their name: what is lost in there is so on purpose.
     discarded: HashSet<Oid>,
     /// Objects that went into another one of the same name.
     absorbed: HashSet<Oid>,
+    /// Names that were suggested, by container: none twice.
+    suggested: HashSet<(Oid, Name)>,
     notices: BTreeSet<Notice>,
 }
 
@@ -319,9 +334,11 @@ impl<'a> Planner<'a> {
             changed_in_parent: None,
             found: BTreeMap::new(),
             listed: HashSet::new(),
+            restored: HashSet::new(),
             placed: HashSet::new(),
             discarded: HashSet::new(),
             absorbed: HashSet::new(),
+            suggested: HashSet::new(),
             notices: BTreeSet::new(),
         };
         planner.changes = planner.net_changes(own)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ConflictKey, ConflictKind, Fingerprint, Planner, Resolution, Side};
+use super::{ConflictKey, ConflictKind, Fingerprint, Found, Planner, Resolution, Side};
 use crate::name::NAME_BYTES_MAX;
 use crate::snapshot::ReadError;
 use crate::{CellKey, Name, Oid, Place};
@@ -79,8 +79,7 @@ impl Planner<'_> {
     }
 
     fn meet_name(&mut self, clash: &Clash) -> Result<Option<Resolution>, ReadError> {
-        let Place { parent, name, .. } = &clash.place;
-        let suggested = suggested_name(name, |name| Ok(self.tree.named(*parent, name)?.is_empty()))?;
+        let suggested = self.suggest(clash)?;
         // What was deleted and came back makes way.
         let came_back = self.found.contains_key(&ConflictKey::Deleted(clash.other));
         let kind = ConflictKind::Name {
@@ -165,12 +164,27 @@ impl Planner<'_> {
         self.tree.put(oid, None)
     }
 
+    /// The name that was suggested before, if it still is free, or another.
+    fn suggest(&mut self, clash: &Clash) -> Result<Name, ReadError> {
+        let Place { parent, name, .. } = &clash.place;
+        let is_free = |name: &Name| Ok(self.tree.named(*parent, name)?.is_empty());
+        if let Some(Found { conflict, .. }) = self.found.get(&clash.key())
+            && let ConflictKind::Name { suggested, .. } = &conflict.kind
+            && is_free(suggested)?
+        {
+            return Ok(suggested.clone());
+        }
+        let is_new = |name: &Name| Ok(!self.suggested.contains(&(*parent, name.clone())) && is_free(name)?);
+        let suggested = suggested_name(name, is_new)?;
+        self.suggested.insert((*parent, suggested.clone()));
+        Ok(suggested)
+    }
+
     /// Gives each object whose name nobody decided about one that is free.
     pub(super) fn name_provisionally(&mut self) -> Result<(), ReadError> {
-        for Clash { oid, place, .. } in self.clashes()? {
-            let free =
-                suggested_name(&place.name, |name| Ok(self.tree.named(place.parent, name)?.is_empty()))?;
-            self.rename(oid, &free)?;
+        for clash in self.clashes()? {
+            let free = self.suggest(&clash)?;
+            self.rename(clash.oid, &free)?;
         }
         Ok(())
     }

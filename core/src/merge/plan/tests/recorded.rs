@@ -4,8 +4,6 @@ use serde_json::Value as Json;
 
 use super::*;
 use crate::Value;
-use crate::snapshot::path_of;
-use crate::testing::{FOLDER, show};
 
 fn text<'a>(json: &'a Json, key: &str) -> &'a str {
     json[key].as_str().unwrap()
@@ -99,10 +97,7 @@ fn wanted(conflict: &Json) -> String {
 /// What a conflict about a deletion lists, by path on the side that did it.
 fn lost(fork: &Fork, conflict: &Conflict) -> BTreeSet<String> {
     let ConflictKind::Deleted { inner, .. } = &conflict.kind else { return BTreeSet::new() };
-    let path = |inner: &Inner| {
-        let side = if inner.side == Side::Version { &fork.version } else { &fork.parent };
-        path_of(side, inner.oid).unwrap().unwrap().to_string()
-    };
+    let path = |inner: &Inner| path_of(fork.side(inner.side), inner.oid).unwrap().unwrap().to_string();
     inner.iter().map(path).collect()
 }
 
