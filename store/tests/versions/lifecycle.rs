@@ -352,6 +352,27 @@ fn case_31_a_pack_leaves_what_lies_on_a_discarded_version() {
 }
 
 #[test]
+#[ignore = "pack drops the deleted containers of an object that was written after the horizon, which check complains of"]
+fn case_31_a_pack_keeps_what_a_deleted_object_that_is_written_again_stands_in() {
+    let disk = MemoryDisk::new();
+    let trunk = open_on(Arc::new(disk.clone()));
+    seed(&trunk, "/f\n/f/g\n/f/g/x title=x\n/b\n");
+    let v = version(&trunk, "v");
+    let w = version(&trunk, "w");
+    v.delete("/f/g/x");
+    let set = w.set("/f/g/x", "title", "w");
+    undo(&w, set);
+    trunk.delete("/f");
+    // It keeps the horizon between the deletion of the folder and that of what is in it.
+    update(&w).unwrap();
+    merged(&v);
+    v.discard(false, Note::edit("Discarded")).unwrap();
+    trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    drop((trunk, v, w));
+    assert_sound(&open_on(Arc::new(disk)));
+}
+
+#[test]
 fn case_31_a_closed_version_that_was_packed_under_cannot_be_opened_again() {
     let disk = MemoryDisk::new();
     let trunk = open_on(Arc::new(disk.clone()));
