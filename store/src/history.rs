@@ -274,7 +274,7 @@ impl Engine {
                     continue;
                 }
                 match entry {
-                    EntryDisk::Packed { .. } | EntryDisk::Stripped { .. } => {
+                    EntryDisk::Packed { .. } | EntryDisk::Stripped { .. } | EntryDisk::Left { .. } => {
                         return Err(HistoryError::Packed { asked: tid, horizon: self.horizon() });
                     }
                     EntryDisk::Kept { facts, .. } => {

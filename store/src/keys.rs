@@ -334,6 +334,7 @@ pub(crate) fn object_entries(
             touched_entries(line, facts, into);
             return standing_entries(line, tid, facts, into);
         }
+        EntryDisk::Left { facts } => return left_entries(line, tid, facts, into),
         EntryDisk::Packed { .. } => return Ok(()),
     };
     let at = match (&facts.change, record) {
@@ -382,6 +383,18 @@ fn place_entries(
     facts: &FactsDisk,
     into: &mut Vec<Entry>,
 ) -> Result<(), FormatError> {
+    let (_, after) = facts.places()?;
+    left_entries(line, tid, facts, into)?;
+    if let Some(after) = &after {
+        let oid = &facts.oid[..];
+        into.push(Entry::put(by_name(after.parent, after.name.as_str(), line, tid), oid));
+        into.push(Entry::put(by_order(after.parent, &after.order, &after.name, line, tid), oid));
+    }
+    Ok(())
+}
+
+/// The entries of the place that an object gave up.
+fn left_entries(line: LineId, tid: Tid, facts: &FactsDisk, into: &mut Vec<Entry>) -> Result<(), FormatError> {
     let (before, after) = facts.places()?;
     let name_taken = facts.place.as_ref().is_some_and(|change| change.name_taken);
     let order_taken = facts.place.as_ref().is_some_and(|change| change.order_taken);
@@ -397,11 +410,6 @@ fn place_entries(
             let order = by_order(before.parent, &before.order, &before.name, line, tid);
             into.push(Entry::put(order, NOTHING));
         }
-    }
-    if let Some(after) = &after {
-        let oid = &facts.oid[..];
-        into.push(Entry::put(by_name(after.parent, after.name.as_str(), line, tid), oid));
-        into.push(Entry::put(by_order(after.parent, &after.order, &after.name, line, tid), oid));
     }
     Ok(())
 }

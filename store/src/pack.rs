@@ -248,22 +248,34 @@ impl<'a> Pack<'a> {
             contents: HashSet::new(),
             report,
         };
-        let mut reach = Reach { engine, horizon, known: HashMap::new() };
-        let (mut from, below) = (keys::all_revisions().0.to_vec(), keys::all_revisions().1);
-        while let Some((key, _)) = engine.index.first(&from, &below)? {
-            let Some((oid, line, _)) = keys::parse_revision(&key) else { break };
-            from = keys::revisions_end(oid, line).into();
-            pack.mark_object(line, oid, &mut reach)?;
-        }
+        let mut reach = Reach { engine, horizon, known: HashMap::new(), held: HashSet::new() };
+        reach.hold_what_versions_touched()?;
+        let mut containers = HashSet::new();
+        each_object(engine, &mut |oid, line, newest| {
+            if line == LineId::TRUNK && newest > horizon {
+                return reach.containers(oid, &mut containers);
+            }
+            Ok(())
+        })?;
+        each_object(engine, &mut |oid, line, _| {
+            let stands_in_it = line == LineId::TRUNK && containers.contains(&oid);
+            pack.mark_object(line, oid, stands_in_it, &mut reach)
+        })?;
         Ok(pack)
     }
 
-    fn mark_object(&mut self, line: LineId, oid: Oid, reach: &mut Reach<'_>) -> Result<(), PackError> {
+    fn mark_object(
+        &mut self,
+        line: LineId,
+        oid: Oid,
+        is_container: bool,
+        reach: &mut Reach<'_>,
+    ) -> Result<(), PackError> {
         let horizon = self.report.horizon;
         let revisions = all_revisions(self.engine, line, oid)?;
         let later = revisions.iter().take_while(|revision| revision.tid > horizon).count();
         let is_lost = match line {
-            LineId::TRUNK => later == 0 && !reach.is_reachable(line, oid)?,
+            LineId::TRUNK => later == 0 && !is_container && !reach.is_reachable(oid)?,
             // What an open version holds may hide what the parent line has: it stays, also where it says "deleted".
             _ => later == 0 && self.is_over(line),
         };
@@ -398,14 +410,22 @@ impl<'a> Pack<'a> {
                         drops_records = true;
                         builder.push_packed(EntryDisk::Stripped { facts: facts.clone() });
                     }
+                    Fate::Left => {
+                        drops_records = true;
+                        builder.push_packed(EntryDisk::Left { facts: facts.clone() });
+                    }
                     Fate::Packed => {
                         drops_records = true;
                         builder.push_packed(EntryDisk::Packed { oid: facts.oid, digest: facts.digest() });
                     }
                 },
-                EntryDisk::Stripped { facts } if self.fate(line, tid, facts) == Fate::Packed => {
-                    builder.push_packed(EntryDisk::Packed { oid: facts.oid, digest: facts.digest() });
-                }
+                EntryDisk::Stripped { facts } => match self.fate(line, tid, facts) {
+                    Fate::Packed => {
+                        builder.push_packed(EntryDisk::Packed { oid: facts.oid, digest: facts.digest() });
+                    }
+                    Fate::Left => builder.push_packed(EntryDisk::Left { facts: facts.clone() }),
+                    Fate::Kept | Fate::Stripped => builder.push_packed(entry.clone()),
+                },
                 other => builder.push_packed(other.clone()),
             }
         }
@@ -432,7 +452,7 @@ impl<'a> Pack<'a> {
         if self.dead.contains(&of) {
             // That it left a name must stay known as long as it may be known elsewhere that it came to it.
             let left = facts.place.as_ref().is_some_and(|place| place.before.is_some());
-            return if left { Fate::Stripped } else { Fate::Packed };
+            return if left { Fate::Left } else { Fate::Packed };
         }
         match self.needed.get(&of) {
             Some(needed) if tid <= self.report.horizon && !needed.contains(&tid) => Fate::Stripped,
@@ -477,6 +497,7 @@ const SEGMENT_OVERHEAD_BYTES: u64 = 128;
 enum Fate {
     Kept,
     Stripped,
+    Left,
     Packed,
 }
 
@@ -492,24 +513,64 @@ fn all_revisions(engine: &Engine, line: LineId, oid: Oid) -> Result<Vec<Revision
     Ok(revisions)
 }
 
-/// Which objects some state from the horizon on leads to, or may.
+/// Calls `visit` with each object on each line, and the tid of its newest revision there.
+fn each_object(
+    engine: &Engine,
+    visit: &mut dyn FnMut(Oid, LineId, Tid) -> Result<(), PackError>,
+) -> Result<(), PackError> {
+    let (mut from, below) = (keys::all_revisions().0.to_vec(), keys::all_revisions().1);
+    while let Some((key, _)) = engine.index.first(&from, &below)? {
+        let Some((oid, line, newest)) = keys::parse_revision(&key) else { break };
+        from = keys::revisions_end(oid, line).into();
+        visit(oid, line, newest)?;
+    }
+    Ok(())
+}
+
+/// Which objects of the trunk some state from the horizon on leads to, or may.
 struct Reach<'a> {
     engine: &'a Engine,
     horizon: Tid,
-    known: HashMap<(LineId, Oid), bool>,
+    known: HashMap<Oid, bool>,
+    /// What open versions wrote to: they may have it, and all that stands in it, where the trunk deleted it.
+    held: HashSet<Oid>,
 }
 
 impl Reach<'_> {
+    fn hold_what_versions_touched(&mut self) -> Result<(), StoreError> {
+        for (line, epoch) in self.engine.lines.all(self.engine.head()) {
+            if epoch.state.status == LineStatus::Open {
+                self.held.extend(self.engine.lines.get(line, &self.engine.index)?.all_touched());
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that an object stands in, now and at the horizon, deleted or not.
+    fn containers(&self, oid: Oid, into: &mut HashSet<Oid>) -> Result<(), PackError> {
+        for tid in [Tid::MAX, self.horizon] {
+            let mut at = oid;
+            while let Some(place) =
+                self.engine.object(LineId::TRUNK, at, tid)?.and_then(|object| object.place().cloned())
+                && into.insert(place.parent)
+            {
+                at = place.parent;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a path leads to the object at the horizon, or might at a later time: an ancestor that was touched
     /// later may have come back.
-    fn is_reachable(&mut self, line: LineId, oid: Oid) -> Result<bool, StoreError> {
+    fn is_reachable(&mut self, oid: Oid) -> Result<bool, StoreError> {
+        let line = LineId::TRUNK;
         let mut walked = Vec::new();
         let mut at = oid;
         let reachable = loop {
-            if at == Oid::ROOT {
+            if at == Oid::ROOT || self.held.contains(&at) {
                 break true;
             }
-            if let Some(known) = self.known.get(&(line, at)) {
+            if let Some(known) = self.known.get(&at) {
                 break *known;
             }
             if walked.contains(&at) {
@@ -527,7 +588,7 @@ impl Reach<'_> {
             }
         };
         for oid in walked {
-            self.known.insert((line, oid), reachable);
+            self.known.insert(oid, reachable);
         }
         Ok(reachable)
     }

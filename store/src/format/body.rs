@@ -124,19 +124,21 @@ pub(crate) enum EntryDisk {
     Stripped { facts: FactsDisk },
     /// Packed, of an object that is gone for good: only the proof is left.
     Packed { oid: [u8; 16], digest: [u8; 32] },
+    /// Packed, of an object that is gone for good, but here it left a place, which must stay known.
+    Left { facts: FactsDisk },
 }
 
 impl EntryDisk {
     pub(crate) fn oid(&self) -> Oid {
         match self {
-            Self::Kept { facts, .. } | Self::Stripped { facts } => facts.oid(),
+            Self::Kept { facts, .. } | Self::Stripped { facts } | Self::Left { facts } => facts.oid(),
             Self::Packed { oid, .. } => Oid::from_bytes(*oid),
         }
     }
 
     fn digest(&self) -> [u8; 32] {
         match self {
-            Self::Kept { facts, .. } | Self::Stripped { facts } => facts.digest(),
+            Self::Kept { facts, .. } | Self::Stripped { facts } | Self::Left { facts } => facts.digest(),
             Self::Packed { digest, .. } => *digest,
         }
     }

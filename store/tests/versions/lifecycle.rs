@@ -352,7 +352,6 @@ fn case_31_a_pack_leaves_what_lies_on_a_discarded_version() {
 }
 
 #[test]
-#[ignore = "pack drops the deleted containers of an object that was written after the horizon, which check complains of"]
 fn case_31_a_pack_keeps_what_a_deleted_object_that_is_written_again_stands_in() {
     let disk = MemoryDisk::new();
     let trunk = open_on(Arc::new(disk.clone()));
