@@ -249,14 +249,16 @@ impl<'a> Pack<'a> {
             report,
         };
         let mut reach = Reach { engine, horizon, known: HashMap::new(), held: HashSet::new() };
-        reach.hold_what_versions_touched()?;
-        let mut containers = HashSet::new();
+        let (mut now, mut then) = (HashSet::new(), HashSet::new());
+        let mut containers = reach.hold_what_versions_touched()?;
         each_object(engine, &mut |oid, line, newest| {
-            if line == LineId::TRUNK && newest > horizon {
-                return reach.containers(oid, &mut containers);
+            if line == LineId::TRUNK && (newest > horizon || reach.held.contains(&oid)) {
+                reach.containers((line, Tid::MAX), oid, &mut now)?;
+                reach.containers((line, horizon), oid, &mut then)?;
             }
             Ok(())
         })?;
+        containers.extend(now.into_iter().chain(then));
         each_object(engine, &mut |oid, line, _| {
             let stands_in_it = line == LineId::TRUNK && containers.contains(&oid);
             pack.mark_object(line, oid, stands_in_it, &mut reach)
@@ -537,25 +539,36 @@ struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    fn hold_what_versions_touched(&mut self) -> Result<(), StoreError> {
-        for (line, epoch) in self.engine.lines.all(self.engine.head()) {
-            if epoch.state.status == LineStatus::Open {
-                self.held.extend(self.engine.lines.get(line, &self.engine.index)?.all_touched());
+    /// Answers what that stands in, as the versions show it.
+    fn hold_what_versions_touched(&mut self) -> Result<HashSet<Oid>, PackError> {
+        let (engine, head) = (self.engine, self.engine.head());
+        let mut containers = HashSet::new();
+        for (line, epoch) in engine.lines.all(head) {
+            if epoch.state.status != LineStatus::Open {
+                continue;
             }
+            let mut seen = HashSet::new();
+            for oid in engine.lines.get(line, &engine.index)?.all_touched() {
+                self.held.insert(oid);
+                self.containers((line, head), oid, &mut seen)?;
+            }
+            containers.extend(seen);
         }
-        Ok(())
+        Ok(containers)
     }
 
-    /// Everything that an object stands in, now and at the horizon, deleted or not.
-    fn containers(&self, oid: Oid, into: &mut HashSet<Oid>) -> Result<(), PackError> {
-        for tid in [Tid::MAX, self.horizon] {
-            let mut at = oid;
-            while let Some(place) =
-                self.engine.object(LineId::TRUNK, at, tid)?.and_then(|object| object.place().cloned())
-                && into.insert(place.parent)
-            {
-                at = place.parent;
-            }
+    /// Everything that an object stands in on a line at a tid, deleted or not. `seen` is of that line and tid alone.
+    fn containers(
+        &self,
+        (line, tid): (LineId, Tid),
+        oid: Oid,
+        seen: &mut HashSet<Oid>,
+    ) -> Result<(), PackError> {
+        let mut at = oid;
+        while let Some(place) = self.engine.object(line, at, tid)?.and_then(|object| object.place().cloned())
+            && seen.insert(place.parent)
+        {
+            at = place.parent;
         }
         Ok(())
     }
