@@ -139,6 +139,7 @@ pub(crate) fn reopening(
             continue;
         }
         let view = engine.view(version, engine.head())?;
+        let lies_on_it = view.below().is_some_and(|below| below.line == line);
         let owns = given_back.entry(version).or_default();
         engine.heads_of(line, tid, &mut |head| {
             for entry in &head.entries {
@@ -164,9 +165,13 @@ pub(crate) fn reopening(
                     };
                     let written = held.map_or(moment.0, |held| held.tid);
                     // Where others changed it since, the undo leaves something else than there was before the merge.
+                    // And the version may lie on another line than that into which it was merged.
                     let now = now.as_ref().and_then(|object| object.content(key));
-                    let base =
-                        if now == merged { OwnBase::At(moment.0) } else { OwnBase::Kept(was.cloned()) };
+                    let base = if now == merged && lies_on_it {
+                        OwnBase::At(moment.0)
+                    } else {
+                        OwnBase::Kept(was.cloned())
+                    };
                     let cell = OwnCell { tid: written, base, content };
                     own.put(key.clone(), cell);
                 }

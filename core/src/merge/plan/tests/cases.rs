@@ -73,6 +73,7 @@ fn case_03_moves_to_different_places_and_a_rename_on_one_side() {
     fork.check("cell /g/b place", "/f\n/g\n/g/b");
     fork.check_settled(version, "/f\n/f/b\n/g");
     fork.check_settled(parent, "/f\n/g\n/g/b");
+    Fork::after("/a\n/f", "move /a /f/b", "move /a /c").check("cell /c place", "/f\n/f/c");
 }
 
 #[test]
@@ -505,9 +506,25 @@ fn what_was_moved_and_then_deleted_with_its_container_is_deleted() {
     fork.check("", "/l\n/l/x t=1");
 }
 
-/// A circle that is broken so that more goes with the deletion: what it had been about was less.
+/// Because of a name something goes back into what is deleted: what was decided about the deletion was about less.
 #[test]
 fn a_deletion_is_settled_anew_when_more_goes_with_it() {
+    let fork = Fork::after("/d/x\n/d/a t=1\n/b", "move /d/x /n; delete /d", "set /d/a t 2; move /b /n");
+    fork.check("deleted /d by version: /d/a edited\nname /n", "/n\n/n-2");
+    let choose = |conflict: &Conflict| match conflict.kind {
+        ConflictKind::Name { .. } => Resolution::Parent,
+        _ => Resolution::Version,
+    };
+    let open = fork.plan(&Resolutions::new()).conflicts;
+    let said = open.iter().map(|found| (found.key.clone(), (found.fingerprint, choose(found)))).collect();
+    let open: Vec<String> = fork.plan(&said).conflicts.iter().map(|found| fork.print(found)).collect();
+    assert_eq!(open, ["deleted /d by version: /n moved, /d/a edited"]);
+    fork.check_settled(choose, "/n");
+    fork.check_settled(parent, "/d\n/d/x\n/d/a t=2\n/n");
+}
+
+#[test]
+fn a_circle_below_what_is_deleted_goes_with_it() {
     let fork = Fork::after("/d/y\n/d/a t=1\n/z", "move /d/y /z/y; delete /d", "set /d/a t 2; move /z /d/y/z");
     fork.check(
         "deleted /d by version: /z/y moved, /d/a edited, /d/y/z movedin\ncycle: /d/y against /d/y/z",
@@ -549,6 +566,11 @@ fn no_name_is_suggested_twice() {
         _ => both(conflict),
     };
     fork.check_settled(choose, "/n\n/h\n/n-2 t=1\n/n-3 t=2");
+    let open = fork.plan(&Resolutions::new()).conflicts;
+    let rescued = open.iter().map(|found| (found.key.clone(), (found.fingerprint, choose(found)))).collect();
+    let said: Vec<Resolution> = fork.plan(&rescued).conflicts.iter().map(both).collect();
+    assert_eq!(said.len(), 2);
+    assert_ne!(said[0], said[1]);
 }
 
 /// A site of which it is counted how many objects were read.
