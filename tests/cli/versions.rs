@@ -336,3 +336,28 @@ fn a_version_that_holds_back_pack_is_named_and_can_be_detached() {
         assert_eq!((title(site, "/docs/a", &V), title(site, "/docs/b", &V)), ("mine".into(), "three".into()));
     });
 }
+
+/// Case 38 of the required outcomes.
+#[test]
+fn case_38_a_second_import_into_a_version_changes_what_the_first_one_brought() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.write("pages/one.txt", "one");
+        site.write("pages/two.txt", "two");
+        let folder = site.beside("pages");
+        let import = ["import", folder.to_str().unwrap(), "/docs/pages", V[0], V[1]];
+        site.ok(&import);
+        let first = site.rows(&["find", "/docs/pages", V[0], V[1]]);
+        site.write("pages/two.txt", "two, again");
+        let again = site.ok(&import);
+        assert!(again.contains("0 objects added, 1 changed"), "{again}");
+        assert_eq!(site.rows(&["find", "/docs/pages", V[0], V[1]]).len(), first.len());
+        assert_eq!(site.ok(&["cat", "/docs/pages/two.txt", V[0], V[1]]), "two, again");
+        assert!(site.run(&["ls", "/docs/pages"]).code != 0, "nothing of it is on the public site");
+        site.ok(&["version", "merge", "redesign"]);
+        assert_eq!(site.ok(&["cat", "/docs/pages/two.txt"]), "two, again");
+        let after = site.ok(&import);
+        assert!(after.contains("Nothing changed"), "{after}");
+    });
+}

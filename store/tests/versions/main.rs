@@ -2,7 +2,7 @@
 //!
 //! The tests of the cases carry the numbers of the table of required outcomes. Not here, as there is nothing yet to try
 //! them on: permissions, local roles and users (15, 16, 17, 35), external effects (33), the pages that a template has
-//! an effect on (34), addresses and caches of the web (37), imports from files (38, of which the writing by path is here).
+//! an effect on (34). With the web are addresses and caches (37), with the command line imports from files (38).
 
 #[path = "../chance/mod.rs"]
 mod chance;

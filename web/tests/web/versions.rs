@@ -158,7 +158,7 @@ async fn a_version_may_not_be_kept_also_as_it_was_at_a_commit() {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_host_with_several_lines_says_that_the_header_counts() {
+async fn case_37_every_answer_of_a_host_with_several_lines_says_that_the_header_counts() {
     let (site, _) = site_and_draft();
     let varies = |answer: &Answer| {
         let all = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap());
@@ -287,7 +287,7 @@ async fn to_foreigners_a_version_looks_like_a_page_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn no_cookie_chooses_what_the_public_site_shows() {
+async fn case_37_no_cookie_chooses_what_the_public_site_shows() {
     let (site, _) = site_and_draft();
     let plain = local(&site, "/page", &[PUBLIC]).await;
     for cookie in ["bough-version=draft", "Bough-Version=draft", "version=draft; bough-preview=draft"] {
