@@ -110,12 +110,15 @@ impl<'a> ThreeSides<'a> {
     pub(crate) fn plan(&self, cells: &[PlanCell], resolutions: &Resolutions) -> Result<Plan, VersionError> {
         let changed = || {
             let found = self.engine.touched_between(self.base.view(), self.parent.view());
-            found.map(|found| found.into_iter().collect()).map_err(|error| match error {
-                crate::history::HistoryError::Store(error) => {
-                    read_error("what the parent line changed")(error)
-                }
-                other => ReadError::new("what the parent line changed", other),
-            })
+            // What is compared with something else than the base may differ from that without any commit since.
+            found.map(|found| found.into_iter().chain(self.compared.keys().copied()).collect()).map_err(
+                |error| match error {
+                    crate::history::HistoryError::Store(error) => {
+                        read_error("what the parent line changed")(error)
+                    }
+                    other => ReadError::new("what the parent line changed", other),
+                },
+            )
         };
         let base = self.compared_with();
         let sides = Sides {
