@@ -8,7 +8,10 @@
 //! - What is woven keeps the tree a tree: each touched object's whole chain reaches the root or a deleted object that
 //!   this change set deleted, and names are unique.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod edit;
+mod frames;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bough_core::merge::structure::{Checker, Places, Standing, Violation};
@@ -23,7 +26,7 @@ use bytes::Bytes;
 use crate::cache::Answer;
 use crate::draft::Stage;
 use crate::engine::{Engine, StoreError, read_error};
-use crate::format::body::{BodyBuilder, ChangeDisk, FactsDisk, Head, LineDisk, PlaceChangeDisk};
+use crate::format::body::{ChangeDisk, Head, LineDisk};
 use crate::format::own::encode_own;
 use crate::format::record::encode_record;
 use crate::format::value::decode_value;
@@ -32,6 +35,10 @@ use crate::log::{FrameKind, Location, Log, NewFrame};
 use crate::note::Note;
 use crate::own::Own;
 use crate::view::{Shelf, View};
+
+pub(crate) use edit::GoBack;
+use edit::{Edit, Move, Taken};
+use frames::FramesBuilder;
 
 /// Why a change set cannot be committed as it is.
 #[derive(Clone, Debug)]
@@ -64,20 +71,6 @@ impl Conflict {
     pub(crate) fn is_below_deleted(&self) -> bool {
         matches!(&self.reason, ConflictReason::Structure(Violation::BelowDeleted { .. }))
     }
-}
-
-/// A new state for one object, as undo finds it: an earlier one, or none.
-#[derive(Clone, Debug)]
-pub(crate) struct GoBack {
-    pub(crate) oid: Oid,
-    /// The head record that it replaces.
-    pub(crate) replaces: Tid,
-    /// The commit whose record of its own holds the state, and how deep that is; none makes the object gone.
-    pub(crate) to: Option<(Tid, u8)>,
-    pub(crate) place_before: Option<Place>,
-    pub(crate) place_after: Option<Place>,
-    pub(crate) references_dropped: Vec<[u8; 16]>,
-    pub(crate) references_added: Vec<[u8; 16]>,
 }
 
 /// Where a commit comes from.
@@ -675,155 +668,4 @@ struct Newest {
     object: Option<Arc<Object>>,
     /// On a version: what that holds of it itself.
     own: Option<Own>,
-}
-
-/// One object before and after.
-struct Edit {
-    replaces: Option<Tid>,
-    before: Option<Arc<Object>>,
-    after: Arc<Object>,
-    /// On a version: what that holds of it itself.
-    own: Option<Own>,
-    /// Whether the version comes to hold the place, and so has to name it there, also where it was seen there before.
-    takes_name: bool,
-}
-
-/// How the place of an object changes.
-struct Move<'a> {
-    oid: Oid,
-    before: Option<&'a Place>,
-    after: Option<&'a Place>,
-}
-
-impl Edit {
-    fn places(&self) -> [Option<&Place>; 2] {
-        [self.before.as_ref().and_then(|object| object.place()), self.after.place()]
-    }
-
-    fn as_move(&self) -> Option<Move<'_>> {
-        let [before, after] = self.places();
-        let oid = self.after.oid();
-        match before == after {
-            true => self.takes_name.then_some(Move { oid, before: None, after }),
-            false => Some(Move { oid, before, after }),
-        }
-    }
-
-    fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {
-        let (before, after) = (references(self.before.as_deref()), references(Some(&self.after)));
-        FactsDisk {
-            oid: self.after.oid().to_bytes(),
-            replaces: self.replaces.map_or(0, Tid::as_micros),
-            change,
-            place: self.as_move().map(|change| taken.place_change(&change)),
-            references_dropped: before.difference(&after).map(|oid| oid.to_bytes()).collect(),
-            references_added: after.difference(&before).map(|oid| oid.to_bytes()).collect(),
-        }
-    }
-}
-
-impl GoBack {
-    fn as_move(&self) -> Option<Move<'_>> {
-        let (before, after) = (self.place_before.as_ref(), self.place_after.as_ref());
-        (before != after).then_some(Move { oid: self.oid, before, after })
-    }
-
-    fn facts(&self, taken: &Taken<'_>) -> FactsDisk {
-        FactsDisk {
-            oid: self.oid.to_bytes(),
-            replaces: self.replaces.as_micros(),
-            change: match self.to {
-                Some((tid, depth)) => ChangeDisk::BackTo { tid: tid.as_micros(), depth },
-                None => ChangeDisk::Gone,
-            },
-            place: self.as_move().map(|change| taken.place_change(&change)),
-            references_dropped: self.references_dropped.clone(),
-            references_added: self.references_added.clone(),
-        }
-    }
-}
-
-fn references(object: Option<&Object>) -> BTreeSet<Oid> {
-    let mut found = BTreeSet::new();
-    for (_, cell) in object.map_or(&[][..], Object::cells) {
-        cell.content.references(&mut |oid| {
-            found.insert(oid);
-        });
-    }
-    found
-}
-
-/// The names and standings that a commit gives away, to tell which given-up ones are taken again at once.
-struct Taken<'a> {
-    names: HashSet<(Oid, &'a Name)>,
-    standings: HashSet<&'a Place>,
-}
-
-impl<'a> Taken<'a> {
-    fn by(moves: &[Move<'a>]) -> Self {
-        let after = moves.iter().filter_map(|change| change.after);
-        Self {
-            names: after.clone().map(|place| (place.parent, &place.name)).collect(),
-            standings: after.collect(),
-        }
-    }
-
-    fn place_change(&self, change: &Move<'_>) -> PlaceChangeDisk {
-        let own_name = |before: &Place| {
-            change.after.is_some_and(|after| after.parent == before.parent && after.name == before.name)
-        };
-        let name_taken = change
-            .before
-            .is_some_and(|before| !own_name(before) && self.names.contains(&(before.parent, &before.name)));
-        let order_taken = change
-            .before
-            .is_some_and(|before| change.after != Some(before) && self.standings.contains(before));
-        PlaceChangeDisk {
-            before: change.before.map(Into::into),
-            name_taken,
-            order_taken,
-            after: change.after.map(Into::into),
-        }
-    }
-}
-
-/// The frames of one commit in the making: as many as its size asks for.
-struct FramesBuilder {
-    line: LineId,
-    tid: Tid,
-    frame_bytes_max: u64,
-    frames: Vec<(NewFrame, Head)>,
-    body: BodyBuilder,
-}
-
-impl FramesBuilder {
-    fn new(line: LineId, tid: Tid, frame_bytes_max: u64) -> Self {
-        Self { line, tid, frame_bytes_max, frames: Vec::new(), body: BodyBuilder::default() }
-    }
-
-    fn object(&mut self, facts: FactsDisk, record: Option<&[u8]>) {
-        self.make_room(record.map_or(0, <[u8]>::len));
-        self.body.push_object(facts, record);
-    }
-
-    fn item(&mut self, digest: &Digest, bytes: &[u8]) {
-        self.make_room(bytes.len());
-        self.body.push_item(digest.0, bytes);
-    }
-
-    fn make_room(&mut self, bytes: usize) {
-        if self.body.is_full(bytes, self.frame_bytes_max) {
-            let (body, content, head) = std::mem::take(&mut self.body).finish(None);
-            let frame = NewFrame { kind: FrameKind::Part, tid: self.tid, line: self.line.0, content, body };
-            self.frames.push((frame, head));
-        }
-    }
-
-    fn finish(mut self, mut meta: crate::format::body::MetaDisk) -> Woven {
-        meta.parts = self.frames.len() as u32;
-        let (body, content, head) = self.body.finish(Some(meta));
-        let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
-        self.frames.push((frame, head));
-        Woven { tid: self.tid, frames: self.frames, written: Vec::new() }
-    }
 }
