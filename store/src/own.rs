@@ -1,7 +1,5 @@
 //! What a version holds of one object, and how that lies over what the parent line has.
 
-use std::collections::BTreeSet;
-
 use bough_core::object::{Cell, CellChange, Object};
 use bough_core::{CellKey, Content, Oid, Tid};
 
@@ -82,10 +80,9 @@ impl Own {
     /// The object as the version shows it, over what lies below it; `revision` is the commit that wrote these cells.
     /// It counts also where it left no cells: the object is then not what it was before at what lies below.
     pub(crate) fn over(&self, oid: Oid, below: Option<&Object>, revision: Tid) -> Option<Object> {
-        let own: BTreeSet<&CellKey> = self.cells.iter().map(|(key, _)| key).collect();
         let below_cells = below.map_or(&[][..], Object::cells);
         let mut cells: Vec<(CellKey, Cell)> =
-            below_cells.iter().filter(|(key, _)| !own.contains(key)).cloned().collect();
+            below_cells.iter().filter(|(key, _)| self.cell(key).is_none()).cloned().collect();
         for (key, cell) in &self.cells {
             if let Some(content) = &cell.content {
                 cells.push((key.clone(), Cell { tid: cell.tid, content: content.clone() }));

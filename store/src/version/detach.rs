@@ -12,7 +12,6 @@ use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
 
 use crate::commit::check_open;
 use crate::database::Database;
-use crate::history::HistoryError;
 use crate::line::LineState;
 use crate::note::{Kind, Note};
 use crate::own::{Own, OwnBase, OwnCell};
@@ -33,8 +32,8 @@ impl Database {
         check_open(engine, self.line)?;
         let sides = ThreeSides::new(engine, self.line, to)?;
         let (to, parent) = (sides.parent.tid(), sides.parent.line());
-        if to < sides.state.base {
-            return Err(HistoryError::Future { asked: to, head: sides.state.base }.into());
+        if to < sides.oldest_update() {
+            return Err(VersionError::TooOld { asked: to, oldest: sides.oldest_update() });
         }
         if to == sides.state.base && parent == sides.state.parent {
             return Ok(None);

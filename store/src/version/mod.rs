@@ -18,7 +18,7 @@ mod tests;
 
 use bough_core::merge::plan::{Conflict, ConflictKey, Notice, Resolution};
 use bough_core::snapshot::ReadError;
-use bough_core::{CellKey, Name, ObjectPath, Oid, Tid};
+use bough_core::{CellKey, ObjectPath, Oid, Tid};
 
 use crate::commit::CommitError;
 use crate::draft::BlobError;
@@ -242,9 +242,4 @@ pub(crate) fn conflict_object(key: &ConflictKey) -> Option<Oid> {
         ConflictKey::Name { oid, .. } => Some(*oid),
         ConflictKey::Cycle(oids) => oids.first().copied(),
     }
-}
-
-/// The name in a conflict about one.
-pub fn conflict_name(key: &ConflictKey) -> Option<&Name> {
-    if let ConflictKey::Name { name, .. } = key { Some(name) } else { None }
 }

@@ -40,7 +40,12 @@ impl<'a> ThreeSides<'a> {
         let version = Snapshot::at_head(engine, line)?;
         let parent = match to {
             None => Snapshot::at_head(engine, parent)?,
-            Some(to) => Snapshot::at(engine, parent, to)?,
+            Some(to) => {
+                let parent = Snapshot::at(engine, parent, to)?;
+                // A base in the future would change under the version.
+                engine.check_shown(to)?;
+                parent
+            }
         };
         let base = Snapshot::at(engine, state.parent, state.base)?;
         let mut sides = Self {

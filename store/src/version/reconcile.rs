@@ -196,7 +196,7 @@ impl LineState {
 impl ThreeSides<'_> {
     /// The oldest commit of the parent line that the version can be brought to: what was merged or taken back there
     /// is in it.
-    fn oldest_update(&self) -> Tid {
+    pub(super) fn oldest_update(&self) -> Tid {
         let cells = self.own.values().flat_map(|(_, own)| own.cells());
         let at =
             cells.filter_map(|(_, cell)| if let OwnBase::At(tid) = cell.base { Some(tid) } else { None });

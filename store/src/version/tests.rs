@@ -350,3 +350,24 @@ fn an_object_never_has_two_states_at_one_revision_of_one_shelf() {
     assert_ne!(title, title_after);
     assert!((shelf, revision) < (shelf_after, revision_after), "{revision} {revision_after}");
 }
+
+#[test]
+fn a_version_is_brought_to_no_commit_that_is_still_to_come_nor_to_one_before_its_base() {
+    let trunk = seeded("/a title=one\n");
+    let old = trunk.head();
+    trunk.set("/a", "title", "two");
+    let v = version(&trunk, "v");
+    let (text, head) = (v.text(), trunk.head());
+    let future = Tid::from_micros(trunk.head().as_micros() + 1_000);
+    for (to, says) in [(future, "cannot show"), (old, "goes with the parent line from")] {
+        let refused = [
+            v.update(Some(to), Note::edit("Updated")).map(|_| ()),
+            v.detach(Some(to), Note::edit("Detached")).map(|_| ()),
+        ];
+        for refused in refused {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+    assert_eq!((v.text(), trunk.head()), (text, head), "nothing was written");
+}
