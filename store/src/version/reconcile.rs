@@ -67,7 +67,7 @@ impl Database {
         engine.wait_for_index()?;
         // Planned while nobody else commits: what is checked is what is done.
         let _lead = self.inner.committer.lead();
-        let mut sides = ThreeSides::new(engine, self.line, None)?;
+        let sides = ThreeSides::new(engine, self.line, None)?;
         check_open(engine, self.line)?;
         check_open(engine, sides.parent.line())?;
         let (cells, along) = selected(engine, &sides, choice)?;
@@ -115,9 +115,8 @@ impl Database {
         let woven = woven.ok_or_else(|| StoreError::Missing { what: "what to merge".into() })?;
         let mut stages = [own_stage, stage];
         append_and_show(engine, vec![woven], &mut stages).map_err(|failure| failure.to_error())?;
-        sides.own.clear();
         if is_whole {
-            self.forget_resolutions()?;
+            self.forget_resolutions();
         }
         Ok(Merged { tid: Some(tid), plan: explained })
     }
@@ -181,7 +180,7 @@ impl Database {
         let origin = Origin::new(&mut stage, &note, moment).planned();
         let woven = engine.weave_own(self.line, own, Some(state), origin)?;
         append_and_show(engine, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
-        self.forget_resolutions()?;
+        self.forget_resolutions();
         Ok(moment.0)
     }
 }

@@ -96,8 +96,15 @@ impl Database {
         Ok(resolutions)
     }
 
-    /// Forgets all decisions: what they were about is done. Only the leader may.
-    pub(crate) fn forget_resolutions(&self) -> Result<(), CommitError> {
+    /// Forgets all decisions: what they were about is done. That it cannot is no failure of what was done: they count
+    /// for no other conflict. Only the leader may.
+    pub(crate) fn forget_resolutions(&self) {
+        if let Err(error) = self.try_forgetting() {
+            tracing::warn!(%error, "decisions about conflicts that are settled could not be removed");
+        }
+    }
+
+    fn try_forgetting(&self) -> Result<(), CommitError> {
         let keys = self.side_keys(OWN_SPACE, &prefix(self.line), DECISIONS_MAX);
         let keys = keys.map_err(|error| CommitError::Store(std::sync::Arc::new(error)))?;
         if keys.is_empty() {
