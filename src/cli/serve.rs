@@ -74,7 +74,7 @@ impl Serve {
         let listener = TcpListener::bind(address).map_err(|error| taken(data, address, &error))?;
         listener.set_nonblocking(true).map_err(|error| Failure::because("cannot listen", &error))?;
         let bound = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
-        let config = self.config()?;
+        let config = self.config(data)?;
         let versions = self.version_host.clone().unwrap_or(VersionHosts::LOCAL).on_port(bound.port());
         let place = Place { data, bound, versions };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -105,13 +105,16 @@ impl Serve {
         Ok(address)
     }
 
-    fn config(&self) -> Result<Config, Failure> {
+    fn config(&self, data: &Path) -> Result<Config, Failure> {
         let hosts = match &self.version_host {
             Some(hosts) => HostTable::default().with_versions(hosts.clone()),
             None => HostTable::default(),
         };
         let trusted_proxies = self.trusted_proxy.clone();
-        Ok(Config { hosts, trusted_proxies, access_log: self.access_log()?, ..Config::default() })
+        // Beside the site, as the system's folder may be in memory.
+        let upload_folder = Some(data.to_owned());
+        let access_log = self.access_log()?;
+        Ok(Config { hosts, trusted_proxies, access_log, upload_folder, ..Config::default() })
     }
 
     fn access_log(&self) -> Result<AccessLog, Failure> {

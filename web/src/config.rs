@@ -1,5 +1,6 @@
 //! What an application decides about its site over HTTP.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
@@ -10,8 +11,12 @@ use crate::hosts::{AddressRange, HostTable};
 pub struct Limits {
     /// Longest path of a URL, before decoding.
     pub path_bytes_max: usize,
-    /// Longest body of a request.
+    /// Longest body of a request that brings no files.
     pub body_bytes_max: u64,
+    /// Longest body of a request that brings files.
+    pub upload_bytes_max: u64,
+    /// Most bodies at the same time that are too long for memory and wait in files.
+    pub uploads_max: usize,
     /// Longest head of a request: its line and all header lines.
     pub header_bytes_max: usize,
     /// Most header lines.
@@ -39,6 +44,8 @@ impl Default for Limits {
         Self {
             path_bytes_max: 8 << 10,
             body_bytes_max: 16 << 20,
+            upload_bytes_max: 1 << 30,
+            uploads_max: 32,
             header_bytes_max: 32 << 10,
             headers_max: 100,
             header_timeout: Duration::from_secs(15),
@@ -62,6 +69,8 @@ pub struct Config {
     pub trusted_proxies: Vec<AddressRange>,
     /// The bounds.
     pub limits: Limits,
+    /// Where long bodies of requests wait, in files without names; the system's folder for such things where it is none.
+    pub upload_folder: Option<PathBuf>,
     /// Where requests are recorded.
     pub access_log: AccessLog,
 }

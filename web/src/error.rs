@@ -30,6 +30,12 @@ pub(crate) enum PublishError {
     Host(String),
     #[error("the body of {bytes} bytes is longer than {max}")]
     Body { bytes: u64, max: u64 },
+    #[error("the body did not come to its end: {0}")]
+    BodyCut(String),
+    #[error("the body did not come in time")]
+    BodyLate,
+    #[error("cannot keep the body until it is worked with")]
+    Spool(#[source] std::io::Error),
     #[error("nothing is there")]
     NotFound,
     #[error("the host's place `{0}` is not in the tree")]
@@ -110,11 +116,12 @@ impl PublishError {
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
                 StatusCode::URI_TOO_LONG
             }
-            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice => {
+            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice | Self::BodyCut(_) => {
                 StatusCode::BAD_REQUEST
             }
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::NotFound
             | Self::NoSubtree(_)
             | Self::Future { .. }
@@ -129,6 +136,7 @@ impl PublishError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Panicked(_)
+            | Self::Spool(_)
             | Self::Read(_)
             | Self::History(_)
             | Self::Versions(_)
@@ -144,6 +152,8 @@ impl PublishError {
             Self::Path(problem) => problem.to_string(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
+            Self::BodyCut(_) => "What was sent did not come to its end.".into(),
+            Self::BodyLate => "What was sent did not come in time.".into(),
             Self::NotFound | Self::NoSubtree(_) => {
                 "There is nothing at this address. It may have been mistyped, or what was here was deleted."
                     .into()

@@ -17,6 +17,7 @@ pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod moment;
 pub(crate) mod path;
+pub(crate) mod receive;
 pub(crate) mod visit;
 
 use std::any::Any;
@@ -36,6 +37,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, RETRY_AFTER,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::acquisition::{self, Found};
 use bough_core::object_type::{Call, Effect, MethodError, Reply, Site};
@@ -49,6 +51,7 @@ use self::deliver::{Delivery, Document, Payload, Place, already_there, canonical
 use self::links::{Links, is_container};
 use self::moment::Moment;
 use self::path::{RequestPath, push_step};
+use self::receive::{Received, Receiver, announced_bytes};
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
 use crate::conditional::{Etag, Validators};
@@ -77,6 +80,7 @@ pub(crate) struct Publisher {
     templates: Templates,
     compressed: Compressed,
     blocking_jobs: Arc<Semaphore>,
+    receiver: Receiver,
     log: Option<Recorder>,
     requests: AtomicU64,
     /// Makes the tags of this run differ from those of others, which may have had other code and other templates.
@@ -122,6 +126,7 @@ impl Publisher {
             templates: Templates::new(bounds),
             compressed: Compressed::new(limits.compressed_bytes_max),
             blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
+            receiver: Receiver::new(&limits, config.upload_folder),
             log: Recorder::start(config.access_log),
             requests: AtomicU64::new(run[0].hash_one("first request") >> 16),
             limits,
@@ -132,7 +137,7 @@ impl Publisher {
     /// Answers a request.
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
-        let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let authority = match parts.headers.get(HOST) {
             Some(host) => host.to_str().unwrap_or("?"),
@@ -141,11 +146,23 @@ impl Publisher {
         let origin = origin(&self.trusted_proxies, peer, &parts.headers, authority);
         let id = self.requests.fetch_add(1, Ordering::Relaxed);
         let version_host = self.version_host(&origin.authority);
-        let deadline = started + self.limits.request_timeout;
+        let mut deadline = started + self.limits.request_timeout;
+        let (received, problem) = match self.receive(&parts, body, deadline).await {
+            Ok(received) => (received, None),
+            Err(problem) => (Received::Nothing, Some(problem)),
+        };
+        if received.is_spooled() {
+            // The work with it has all its time, however long it was on the way.
+            deadline = Instant::now() + self.limits.request_timeout;
+        }
         let shown = OnceLock::new();
-        let asked = Arc::new(Asked { parts, peer, origin, version_host, shown, id, deadline });
+        let asked = Arc::new(Asked { parts, peer, origin, version_host, shown, received, id, deadline });
 
-        let step = catch_unwind(AssertUnwindSafe(|| self.begin(&asked))).unwrap_or_else(|panic| {
+        let step = catch_unwind(AssertUnwindSafe(|| match problem {
+            Some(problem) => self.error_step(&asked, problem.into()),
+            None => self.begin(&asked),
+        }));
+        let step = step.unwrap_or_else(|panic| {
             Step::Ready(self.last_resort(&asked, &PublishError::Panicked(panic_text(&*panic))))
         });
         let mut response = match step {
@@ -156,6 +173,24 @@ impl Publisher {
         line::label(&asked, &mut response);
         self.record(&asked, &response, started);
         response
+    }
+
+    /// Takes what a request carries, where its method says that this matters.
+    async fn receive(&self, parts: &Parts, body: Body, deadline: Instant) -> Result<Received, PublishError> {
+        let headers = &parts.headers;
+        match parts.method {
+            Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+                let bytes_max = self.receiver.bytes_max(&parts.method, headers);
+                self.receiver.receive(headers, body, bytes_max, deadline).await
+            }
+            _ => {
+                let max = self.limits.body_bytes_max;
+                match announced_bytes(headers) {
+                    Some(bytes) if bytes > max => Err(PublishError::Body { bytes, max }),
+                    _ => Ok(Received::Nothing),
+                }
+            }
+        }
     }
 
     async fn run_later(self: &Arc<Self>, asked: &Arc<Asked>, job: Job) -> Response<Body> {
@@ -213,7 +248,6 @@ impl Publisher {
     }
 
     fn publish(self: &Arc<Self>, asked: &Arc<Asked>) -> Result<Step, Failure> {
-        check_length(asked, self.limits.body_bytes_max)?;
         match asked.parts.method {
             Method::GET | Method::HEAD => {}
             _ if asked.version_host.is_some() => {
@@ -691,14 +725,6 @@ enum Content {
     Unknown,
     /// What this template makes.
     Template(Arc<Object>),
-}
-
-fn check_length(asked: &Asked, max: u64) -> Result<(), PublishError> {
-    let length = asked.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match length {
-        Some(bytes) if bytes > max => Err(PublishError::Body { bytes, max }),
-        _ => Ok(()),
-    }
 }
 
 fn options() -> Response<Body> {

@@ -14,6 +14,7 @@ use bough_store::Snapshot;
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
+use super::receive::Received;
 use crate::hosts::Origin;
 use crate::preview;
 use crate::template::{RequestFacts, Scene};
@@ -31,6 +32,9 @@ pub(crate) struct Asked {
     pub(crate) version_host: Option<VersionHost>,
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
+    /// What it carried.
+    #[allow(dead_code, reason = "what works with it comes next")]
+    pub(crate) received: Received,
     pub(crate) id: u64,
     /// When the answer has to be ready.
     pub(crate) deadline: Instant,
