@@ -28,6 +28,8 @@ pub(crate) enum PublishError {
     Path(#[from] PathProblem),
     #[error("the host `{0}` is not served here")]
     Host(String),
+    #[error("the request names two hosts")]
+    TwoHosts,
     #[error("the body of {bytes} bytes is longer than {max}")]
     Body { bytes: u64, max: u64 },
     #[error("nothing is there")]
@@ -52,6 +54,8 @@ pub(crate) enum PublishError {
     LinkGone,
     #[error("cannot look for a version")]
     Versions(#[source] VersionError),
+    #[error("a page of another site made the request")]
+    CrossSite,
     #[error("the method is not allowed")]
     Method { allow: &'static str },
     #[error("the method needs the permission `{0}`")]
@@ -110,7 +114,7 @@ impl PublishError {
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
                 StatusCode::URI_TOO_LONG
             }
-            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice => {
+            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice | Self::TwoHosts => {
                 StatusCode::BAD_REQUEST
             }
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
@@ -123,7 +127,7 @@ impl PublishError {
             | Self::Link(_) => StatusCode::NOT_FOUND,
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Permission(_) => StatusCode::FORBIDDEN,
+            Self::Permission(_) | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -143,6 +147,7 @@ impl PublishError {
         match self {
             Self::Path(problem) => problem.to_string(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
+            Self::TwoHosts => "The request names more than one host: only one can answer it.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
             Self::NotFound | Self::NoSubtree(_) => {
                 "There is nothing at this address. It may have been mistyped, or what was here was deleted."
@@ -185,6 +190,11 @@ impl PublishError {
             }
             Self::Permission(permission) => {
                 format!("This needs the permission `{permission}`, and logging in is not possible yet.")
+            }
+            Self::CrossSite => {
+                "A page of another site made this request, or the browser does not say which page did. \
+                 Please go to this site's own page and try again there."
+                    .into()
             }
             Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),

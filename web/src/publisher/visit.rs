@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
-use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
+use bough_core::snapshot::ReadError;
+use bough_core::{Object, Oid};
 use bough_store::Snapshot;
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
+use crate::content::policy::Allowed;
 use crate::hosts::Origin;
 use crate::preview;
 use crate::template::{RequestFacts, Scene};
@@ -99,6 +101,8 @@ fn form_text(text: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) snapshot: Snapshot,
+    /// The site as it is, where another moment is shown.
+    pub(crate) now: Option<Snapshot>,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
@@ -112,6 +116,14 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.types
+    }
+
+    /// What an object may do in a browser.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn allowed(&self, oid: Oid) -> Result<Allowed, ReadError> {
+        Allowed::of(&self.snapshot, self.now.as_ref(), &self.types, oid)
     }
 
     /// Where error pages are acquired for what has no place.
