@@ -26,6 +26,10 @@ use crate::config::Limits;
 /// How long to wait after a connection could not be taken, as when all file descriptors are in use.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
+/// Marks, among the extensions of a request, that it came by TLS which this process ends.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnTls;
+
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

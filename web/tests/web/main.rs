@@ -1,6 +1,7 @@
 //! The publisher as a client sees it: every test asks a router, without a port.
 
 mod conditional;
+mod content;
 mod errors;
 mod hosts;
 mod moments;
