@@ -60,8 +60,10 @@ pub(crate) enum PublishError {
     Versions(#[source] VersionError),
     #[error("the method is not allowed")]
     Method { allow: &'static str },
-    #[error("the method needs the permission `{0}`")]
-    Permission(&'static str),
+    #[error("somebody has to log in first")]
+    LogIn,
+    #[error("not allowed: it takes the permission `{0}`")]
+    Forbidden(String),
     #[error("argument: {0}")]
     Argument(String),
     #[error("the link's target is not usable: {0}")]
@@ -130,7 +132,10 @@ impl PublishError {
             | Self::Link(_) => StatusCode::NOT_FOUND,
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Permission(_) => StatusCode::FORBIDDEN,
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -193,8 +198,16 @@ impl PublishError {
                 "This address can only be read. Writing over HTTP is not open yet: use the command line."
                     .into()
             }
-            Self::Permission(permission) => {
-                format!("This needs the permission `{permission}`, and logging in is not possible yet.")
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => {
+                "This is not for everybody. Please log in.".into()
+            }
+            Self::Forbidden(permission) => {
+                format!(
+                    "You are logged in, but this takes the permission \"{permission}\" here, which you do not have."
+                )
+            }
+            Self::Template(TemplateError::Denied { asks: true }) => {
+                "You are logged in, but this page shows something that you may not see.".into()
             }
             Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),

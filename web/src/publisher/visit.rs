@@ -10,7 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::{Access, Actor};
 use bough_store::Snapshot;
+use parking_lot::RwLock;
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
@@ -33,6 +35,9 @@ pub(crate) struct Asked {
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
     /// What it carried.
+    #[allow(dead_code, reason = "what works with it comes next")]
+    /// Who asks, as soon as that is known.
+    pub(crate) actor: OnceLock<Actor>,
     #[allow(dead_code, reason = "what works with it comes next")]
     pub(crate) received: Received,
     pub(crate) id: u64,
@@ -103,6 +108,8 @@ fn form_text(text: &str) -> String {
 #[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) snapshot: Snapshot,
+    /// What whoever asks may do with it.
+    pub(crate) access: Access,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
@@ -126,7 +133,8 @@ impl Visit {
     /// The same for templates.
     pub(crate) fn scene(&self, asked: &Asked) -> Arc<Scene> {
         Arc::new(Scene {
-            snapshot: Arc::new(self.snapshot.clone()),
+            snapshot: Arc::clone(self.access.here()),
+            access: RwLock::new(self.access.clone()),
             types: Arc::clone(self.types()),
             links: self.links.clone(),
             request: asked.facts(),
