@@ -6,7 +6,7 @@
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
 //! that show a version to those who hold them), `types` (what the built-in types
 //! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
-//! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `starter` (the site that a new folder begins with).
+//! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `starter` (the site that a new folder begins with).
 //!
 //! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
 
@@ -18,12 +18,14 @@ mod config;
 mod content;
 mod error;
 mod hosts;
+mod patience;
 mod preview;
 mod publisher;
 mod serve;
 pub mod starter;
 mod stream;
 mod template;
+mod tls;
 mod types;
 mod version_hosts;
 
@@ -39,7 +41,8 @@ pub use preview::{
     NewPreviewLink, PREVIEW_LABEL_BYTES_MAX, PREVIEW_LINKS_MAX, PreviewError, PreviewLink, make_preview_link,
     preview_links, revoke_preview_link,
 };
-pub use serve::{Ended, OwnTls, serve};
+pub use serve::{Ended, Listener, OwnTls, serve};
+pub use tls::{Tls, TlsError};
 pub use types::built_in_types;
 pub use version_hosts::VersionHosts;
 

@@ -11,5 +11,6 @@ mod server;
 mod site;
 mod starter;
 mod templates;
+mod tls;
 mod types;
 mod versions;
