@@ -17,6 +17,7 @@ use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
 
+use crate::auth::AccountError;
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
 use crate::template::TemplateError;
@@ -84,6 +85,18 @@ pub(crate) enum PublishError {
     Call(#[source] MethodError),
     #[error("the answer cannot be sent: {0}")]
     Reply(String),
+    #[error("cannot look after the accounts")]
+    Accounts(#[source] AccountError),
+}
+
+impl From<AccountError> for PublishError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Busy => Self::Busy,
+            AccountError::Read(error) => Self::Read(error),
+            other => Self::Accounts(other),
+        }
+    }
 }
 
 impl From<HistoryError> for PublishError {
@@ -142,7 +155,8 @@ impl PublishError {
             | Self::Versions(_)
             | Self::Template(_)
             | Self::Call(_)
-            | Self::Reply(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::Reply(_)
+            | Self::Accounts(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

@@ -11,8 +11,7 @@
 //! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
 
 mod access_log;
-#[expect(dead_code, unreachable_pub, reason = "not wired to the publisher yet")]
-mod auth;
+pub mod auth;
 mod conditional;
 mod config;
 mod error;
@@ -24,6 +23,7 @@ pub mod starter;
 mod stream;
 mod template;
 mod types;
+mod urlencoded;
 mod version_hosts;
 
 use std::sync::Arc;

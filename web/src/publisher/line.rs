@@ -26,7 +26,7 @@ use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
-const HEADER: HeaderName = HeaderName::from_static("bough-version");
+pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// The cookie that holds the token of a preview link.

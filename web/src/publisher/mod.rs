@@ -11,6 +11,7 @@
 //! - Nothing here writes: every answer comes from one snapshot.
 //! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
 
+mod accounts;
 pub(crate) mod compress;
 pub(crate) mod deliver;
 pub(crate) mod line;
@@ -54,6 +55,7 @@ use self::path::{RequestPath, push_step};
 use self::receive::{Received, Receiver, announced_bytes};
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
+use crate::auth::Accounts;
 use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
 use crate::error::{ErrorPage, PublishError};
@@ -77,6 +79,7 @@ pub(crate) struct Publisher {
     hosts: HostTable,
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
+    accounts: Accounts,
     templates: Templates,
     compressed: Compressed,
     blocking_jobs: Arc<Semaphore>,
@@ -92,6 +95,8 @@ enum Step {
     Ready(Response<Body>),
     /// On a thread of its own.
     Later(Job),
+    /// When something else is done, which finds its threads itself.
+    Awaited(Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>),
 }
 
 type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
@@ -120,6 +125,7 @@ impl Publisher {
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
         Self {
+            accounts: Accounts::new(&database, config.password_cost),
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
@@ -168,6 +174,7 @@ impl Publisher {
         let mut response = match step {
             Step::Ready(response) => response,
             Step::Later(job) => self.run_later(&asked, job).await,
+            Step::Awaited(work) => self.run_awaited(&asked, work).await,
         };
         secure(&mut response);
         line::label(&asked, &mut response);
@@ -217,6 +224,24 @@ impl Publisher {
         }
     }
 
+    /// Waits on a task of its own, which comes to its end also when the client is gone.
+    async fn run_awaited(
+        self: &Arc<Self>,
+        asked: &Arc<Asked>,
+        work: Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>,
+    ) -> Response<Body> {
+        let failure = match tokio::time::timeout_at(asked.deadline.into(), tokio::spawn(work)).await {
+            Ok(Ok(Ok(response))) => return response,
+            Ok(Ok(Err(failure))) => failure,
+            Ok(Err(panic)) => {
+                let text = panic.try_into_panic().map(|panic| panic_text(&*panic));
+                return self.last_resort(asked, &PublishError::Panicked(text.unwrap_or_default()));
+            }
+            Err(_) => return self.last_resort(asked, &PublishError::TooSlow),
+        };
+        self.run_later(asked, Box::new(move || Err(failure))).await
+    }
+
     fn record(&self, asked: &Asked, response: &Response<Body>, started: Instant) {
         let took = started.elapsed();
         if took.as_secs_f64() > SLOW_SECS {
@@ -248,6 +273,11 @@ impl Publisher {
     }
 
     fn publish(self: &Arc<Self>, asked: &Arc<Asked>) -> Result<Step, Failure> {
+        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
+            .map_err(PublishError::from)?;
+        if let Some(step) = self.account_step(asked, &path)? {
+            return Ok(step);
+        }
         match asked.parts.method {
             Method::GET | Method::HEAD => {}
             _ if asked.version_host.is_some() => {
@@ -256,8 +286,6 @@ impl Publisher {
             Method::OPTIONS => return Ok(Step::Ready(options())),
             _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
         }
-        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
-            .map_err(PublishError::from)?;
         let address = Address::of(&path.steps);
         if let Some(response) = self.enter(asked, &address)? {
             return Ok(Step::Ready(response));
