@@ -17,7 +17,7 @@ use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
 
-use crate::auth::AccountError;
+use crate::auth::{AccountError, Wait};
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
 use crate::template::TemplateError;
@@ -61,8 +61,12 @@ pub(crate) enum PublishError {
     Versions(#[source] VersionError),
     #[error("the method is not allowed")]
     Method { allow: &'static str },
-    #[error("the method needs the permission `{0}`")]
-    Permission(&'static str),
+    #[error("somebody has to log in first")]
+    LogIn,
+    #[error("too many tries to log in: wait {} s", .0.secs)]
+    TooMany(Wait),
+    #[error("not allowed: it takes the permission `{0}`")]
+    Forbidden(String),
     #[error("argument: {0}")]
     Argument(String),
     #[error("the link's target is not usable: {0}")]
@@ -143,7 +147,11 @@ impl PublishError {
             | Self::Link(_) => StatusCode::NOT_FOUND,
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Permission(_) => StatusCode::FORBIDDEN,
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Forbidden(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -207,8 +215,19 @@ impl PublishError {
                 "This address can only be read. Writing over HTTP is not open yet: use the command line."
                     .into()
             }
-            Self::Permission(permission) => {
-                format!("This needs the permission `{permission}`, and logging in is not possible yet.")
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => {
+                "This is not for everybody. Please log in.".into()
+            }
+            Self::TooMany(_) => {
+                "There were too many tries to log in. Please wait a moment, then try again.".into()
+            }
+            Self::Forbidden(permission) => {
+                format!(
+                    "You are logged in, but this takes the permission \"{permission}\" here, which you do not have."
+                )
+            }
+            Self::Template(TemplateError::Denied { asks: true }) => {
+                "You are logged in, but this page shows something that you may not see.".into()
             }
             Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),

@@ -4,7 +4,7 @@
 //! application merges its own routes in before, or nests the site below one.
 //!
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
-//! that show a version to those who hold them), `types` (what the built-in types
+//! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
 //! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
 //! where errors become responses), `access_log`, `serve`, `starter` (the site that a new folder begins with).
 //!

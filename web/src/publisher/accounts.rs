@@ -12,12 +12,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use bough_core::security::{Access, Actor, Principal, Roles, User, Within, user};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{Address, Target, resolve};
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _};
+use bough_store::Snapshot;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::deliver::redirect;
 use super::line::HEADER;
@@ -73,7 +77,7 @@ impl View {
 /// Who asks, as far as that is known without hashing a password.
 pub(super) enum Asker {
     Known(Actor),
-    /// Whose name and password this is has to be found out ([`Publisher::basic_actor`]).
+    /// Whose name and password this is has to be found out ([`Publisher::ask_basic`]).
     Basic(Basic),
 }
 
@@ -113,14 +117,8 @@ impl Publisher {
             return Ok(Some(Step::Ready(style(asked))));
         }
         let visit = self.visit(asked, None)?;
-        let here = match resolve(&visit.snapshot, visit.types(), &visit.top, before)? {
-            Target::Object(object)
-            | Target::Method { object, .. }
-            | Target::Applied { object, .. }
-            | Target::View { object, .. } => object,
-            Target::Missing { reached, .. } => reached,
-            Target::Moved(_) => Arc::clone(&visit.top),
-        };
+        let here = last_on_the_way(resolve(&visit.snapshot, visit.types(), &visit.top, before)?);
+        let here = here.unwrap_or_else(|| Arc::clone(&visit.top));
         let cookies = Cookies::new(asked.headers(), asked.origin.is_https);
         let session = match self.accounts.identify(asked.headers(), asked.origin.is_https)? {
             Identity::Session(key) => user(&visit.snapshot, key.user)?.map(|user| (key, user)),
@@ -130,7 +128,7 @@ impl Publisher {
         let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
         let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
         let caller = Caller { publisher, asked, visit, here, prefix, session, secret };
-        Ok(Some(Step::Awaited(Box::pin(caller.answer(view)))))
+        Ok(Some(Step::Awaited(Box::pin(async move { caller.answer(view).await.map(Step::Ready) }))))
     }
 
     /// Who asks, as far as that is known without hashing a password. Somebody whose session or token does not stand
@@ -138,7 +136,6 @@ impl Publisher {
     ///
     /// # Errors
     /// When the store cannot be read.
-    #[expect(dead_code, reason = "asked where answers depend on who asks, which comes next")]
     pub(super) fn asker(&self, asked: &Asked) -> Result<Asker, AccountError> {
         let head = self.database.snapshot();
         let known = |oid, within| -> Result<_, AccountError> {
@@ -158,23 +155,77 @@ impl Publisher {
         }
     }
 
-    /// Who it is that sent this name and password for an object of the trunk; nobody where they are wrong.
-    ///
-    /// # Errors
-    /// When there were too many tries, or too many wait, or the store cannot be read.
-    #[expect(dead_code, reason = "asked where answers depend on who asks, which comes next")]
-    pub(super) async fn basic_actor(
+    /// Publishes what a path leads to for whoever's name and password a request holds; for nobody where they are wrong,
+    /// which is no error where everybody may have it.
+    pub(super) fn ask_basic(self: &Arc<Self>, asked: &Arc<Asked>, basic: Basic, path: RequestPath) -> Step {
+        let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
+        Step::Awaited(Box::pin(async move {
+            let (actor, wait) = match publisher.basic_actor(&asked, &basic, &path).await? {
+                Ok(actor) => (actor, None),
+                Err(wait) => (Actor::anonymous(), Some(wait)),
+            };
+            let _ = asked.actor.set(actor);
+            publisher.publish_path(&asked, &path).map_err(|failure| match (&failure.error, wait) {
+                (PublishError::LogIn, Some(wait)) => PublishError::TooMany(wait).into(),
+                _ => failure,
+            })
+        }))
+    }
+
+    /// Whose name and password these are, of those who count where the path leads to on the trunk; or how long to wait
+    /// until that may be asked again.
+    async fn basic_actor(
         &self,
         asked: &Asked,
         basic: &Basic,
-        object: Oid,
-    ) -> Result<Actor, LogInError> {
+        path: &RequestPath,
+    ) -> Result<Result<Actor, Wait>, PublishError> {
         let head = self.database.snapshot();
-        let candidates = candidates(&head, object, &basic.name).map_err(AccountError::from)?;
+        let object = match self.host(asked) {
+            Some(host) => match bough_core::snapshot::find(&head, &host.subtree)? {
+                Some(top) => self.nearest(&head, top, Address::of(&path.steps).steps)?,
+                None => Oid::ROOT,
+            },
+            None => Oid::ROOT,
+        };
+        let candidates = candidates(&head, object, &basic.name)?;
         let may = self.may_view(Arc::new(head.clone()), object);
-        let found = self.accounts.verify_basic(basic, asked.origin.client, candidates, may).await?;
-        let found = found.map(|oid| user(&head, oid)).transpose().map_err(AccountError::from)?.flatten();
-        Ok(Actor::new(found.map_or(Principal::Anonymous, |user| Principal::User(Arc::new(user)))))
+        let user_oid = match self.accounts.verify_basic(basic, asked.origin.client, candidates, may).await {
+            Ok(found) => found,
+            Err(LogInError::TooMany(wait)) => return Ok(Err(wait)),
+            Err(LogInError::Wrong) => None,
+            Err(LogInError::Account(error)) => return Err(error.into()),
+        };
+        let found = user_oid.map(|oid| user(&head, oid)).transpose()?.flatten();
+        Ok(Ok(Actor::new(found.map_or(Principal::Anonymous, |user| Principal::User(Arc::new(user))))))
+    }
+
+    /// The object that steps lead to, or the last one on the way.
+    fn nearest(&self, head: &Snapshot, top: Oid, steps: &[String]) -> Result<Oid, PublishError> {
+        let Some(top) = head.object(top)? else { return Ok(Oid::ROOT) };
+        Ok(last_on_the_way(resolve(head, self.database.types(), &top, steps)?)
+            .map_or(top.oid(), |at| at.oid()))
+    }
+
+    /// Leads people to the form where they can log in, if that is what an answer should ask for.
+    pub(super) fn ask_to_log_in(&self, asked: &Asked, error: &PublishError) -> Option<Response<Body>> {
+        let headers = asked.headers();
+        let is_page = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        let is_browser = is_page.is_some_and(|accept| accept.contains("text/html"))
+            && matches!(asked.parts.method, Method::GET | Method::HEAD)
+            && !headers.contains_key(AUTHORIZATION);
+        if error.status() != StatusCode::UNAUTHORIZED || !is_browser || asked.shown.get().is_some() {
+            return None;
+        }
+        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max).ok()?;
+        let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+        let next = asked.with_query(path.to_url(&prefix));
+        let mut url = prefix;
+        for step in Address::of(&path.steps).steps {
+            push_step(&mut url, step);
+        }
+        push_step(&mut url, "@@login");
+        redirect_no_store(&with_next(url, &next)).ok()
     }
 
     /// Whether a user may see an object.
@@ -333,13 +384,7 @@ impl Caller {
 
     fn show_account(&self, status: StatusCode, notice: Option<Notice>, made_token: Option<String>) -> Answer {
         let Some((key, user)) = &self.session else {
-            let mut url = self.url("@@login")?;
-            url += "?next=";
-            url.extend(percent_encoding::utf8_percent_encode(
-                &self.url("@@account")?,
-                percent_encoding::NON_ALPHANUMERIC,
-            ));
-            return go_to(&url, &[]);
+            return go_to(&with_next(self.url("@@login")?, &self.url("@@account")?), &[]);
         };
         let accounts = &self.publisher.accounts;
         let this = key.id();
@@ -574,9 +619,32 @@ fn say_when(response: &mut Response<Body>, notice: Notice) {
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.secs));
 }
 
-fn go_to(url: &str, cookies: &[HeaderValue]) -> Answer {
+/// The object that steps lead to, or the last one on the way; none where that is not known.
+fn last_on_the_way(target: Target) -> Option<Arc<Object>> {
+    match target {
+        Target::Object(object)
+        | Target::Method { object, .. }
+        | Target::Applied { object, .. }
+        | Target::View { object, .. } => Some(object),
+        Target::Missing { reached, .. } => Some(reached),
+        Target::Moved(_) => None,
+    }
+}
+
+fn with_next(mut url: String, next: &str) -> String {
+    url += "?next=";
+    url.extend(utf8_percent_encode(next, NON_ALPHANUMERIC));
+    url
+}
+
+fn redirect_no_store(url: &str) -> Result<Response<Body>, PublishError> {
     let mut response = redirect(StatusCode::SEE_OTHER, url, false)?;
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    Ok(response)
+}
+
+fn go_to(url: &str, cookies: &[HeaderValue]) -> Answer {
+    let mut response = redirect_no_store(url)?;
     for cookie in cookies {
         response.headers_mut().append(SET_COOKIE, cookie.clone());
     }

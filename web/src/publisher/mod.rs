@@ -14,6 +14,7 @@
 mod accounts;
 pub(crate) mod compress;
 pub(crate) mod deliver;
+pub(crate) mod entitle;
 pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod moment;
@@ -36,17 +37,21 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::acquisition::{self, Found};
-use bough_core::object_type::{Call, Effect, MethodError, Reply, Site};
+use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, Reply, Site};
+use bough_core::security::Access;
+use bough_core::security::permission::{LIST, VIEW};
+use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{AT, Address, Target, resolve};
 use bough_core::{Name, Object, Oid, Snapshot as _, Value};
 use bough_store::Database;
 use tokio::sync::Semaphore;
 
+use self::accounts::Asker;
 use self::compress::Compressed;
 use self::deliver::{Delivery, Document, Payload, Place, already_there, canonical_link, deliver, redirect};
 use self::links::{Links, is_container};
@@ -67,8 +72,6 @@ use crate::types::{file, folder, link, page, unknown};
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 /// What can be done with versions over HTTP.
 const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
-/// The permission that everybody has.
-const PUBLIC: &str = "view";
 /// Slower than this is worth a line in the log.
 const SLOW_SECS: f64 = 1.0;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -96,8 +99,10 @@ enum Step {
     /// On a thread of its own.
     Later(Job),
     /// When something else is done, which finds its threads itself.
-    Awaited(Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>),
+    Awaited(Work),
 }
+
+type Work = Pin<Box<dyn Future<Output = Result<Step, Failure>> + Send>>;
 
 type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
 
@@ -162,7 +167,17 @@ impl Publisher {
             deadline = Instant::now() + self.limits.request_timeout;
         }
         let shown = OnceLock::new();
-        let asked = Arc::new(Asked { parts, peer, origin, version_host, shown, received, id, deadline });
+        let asked = Arc::new(Asked {
+            parts,
+            peer,
+            origin,
+            version_host,
+            shown,
+            actor: OnceLock::new(),
+            received,
+            id,
+            deadline,
+        });
 
         let step = catch_unwind(AssertUnwindSafe(|| match problem {
             Some(problem) => self.error_step(&asked, problem.into()),
@@ -171,10 +186,14 @@ impl Publisher {
         let step = step.unwrap_or_else(|panic| {
             Step::Ready(self.last_resort(&asked, &PublishError::Panicked(panic_text(&*panic))))
         });
+        let step = match step {
+            Step::Awaited(work) => self.wait(&asked, work).await,
+            step => step,
+        };
         let mut response = match step {
             Step::Ready(response) => response,
             Step::Later(job) => self.run_later(&asked, job).await,
-            Step::Awaited(work) => self.run_awaited(&asked, work).await,
+            Step::Awaited(_) => self.last_resort(&asked, &PublishError::Reply("put off twice".into())),
         };
         secure(&mut response);
         line::label(&asked, &mut response);
@@ -225,21 +244,17 @@ impl Publisher {
     }
 
     /// Waits on a task of its own, which comes to its end also when the client is gone.
-    async fn run_awaited(
-        self: &Arc<Self>,
-        asked: &Arc<Asked>,
-        work: Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>,
-    ) -> Response<Body> {
-        let failure = match tokio::time::timeout_at(asked.deadline.into(), tokio::spawn(work)).await {
-            Ok(Ok(Ok(response))) => return response,
-            Ok(Ok(Err(failure))) => failure,
+    async fn wait(self: &Arc<Self>, asked: &Arc<Asked>, work: Work) -> Step {
+        let error = match tokio::time::timeout_at(asked.deadline.into(), tokio::spawn(work)).await {
+            Ok(Ok(Ok(step))) => return step,
+            Ok(Ok(Err(failure))) => return self.error_step(asked, failure),
             Ok(Err(panic)) => {
                 let text = panic.try_into_panic().map(|panic| panic_text(&*panic));
-                return self.last_resort(asked, &PublishError::Panicked(text.unwrap_or_default()));
+                PublishError::Panicked(text.unwrap_or_default())
             }
-            Err(_) => return self.last_resort(asked, &PublishError::TooSlow),
+            Err(_) => PublishError::TooSlow,
         };
-        self.run_later(asked, Box::new(move || Err(failure))).await
+        Step::Ready(self.last_resort(asked, &error))
     }
 
     fn record(&self, asked: &Asked, response: &Response<Body>, started: Instant) {
@@ -278,6 +293,17 @@ impl Publisher {
         if let Some(step) = self.account_step(asked, &path)? {
             return Ok(step);
         }
+        match self.asker(asked)? {
+            Asker::Basic(basic) => Ok(self.ask_basic(asked, basic, path)),
+            Asker::Known(actor) => {
+                let _ = asked.actor.set(actor);
+                self.publish_path(asked, &path)
+            }
+        }
+    }
+
+    /// Publishes what a path leads to, once it is known who asks.
+    fn publish_path(self: &Arc<Self>, asked: &Arc<Asked>, path: &RequestPath) -> Result<Step, Failure> {
         match asked.parts.method {
             Method::GET | Method::HEAD => {}
             _ if asked.version_host.is_some() => {
@@ -304,6 +330,7 @@ impl Publisher {
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
+        let target = entitle::permitted(&visit, target)?;
         self.answer_target(asked, visit, target, path.ends_in_slash)
     }
 
@@ -362,7 +389,18 @@ impl Publisher {
         // The base URL is the public site's.
         let base_url = host.base_url.clone().filter(|_| asked.version_host.is_none());
         let links = Links { base_url, before, top: top.oid() };
-        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, only_below, is_fixed })
+        let types = Arc::clone(self.database.types());
+        let here: SharedSnapshot = Arc::new(snapshot.clone());
+        let is_elsewhere = shown.is_some() || moment.is_some();
+        let head = is_elsewhere.then(|| Arc::new(self.database.snapshot()) as SharedSnapshot);
+        let actor = match shown.and_then(|shown| shown.actor.clone()) {
+            Some(actor) => actor,
+            None => self.actor(asked),
+        };
+        // What somebody sees who said who he is, nobody keeps for others, nor for ever.
+        let is_fixed = is_fixed && !actor.is_known();
+        let access = Access::new(actor, Arc::clone(&types), here, head);
+        Ok(Visit { snapshot, access, types, top, links, only_below, is_fixed })
     }
 
     fn answer_target(
@@ -406,7 +444,7 @@ impl Publisher {
                 None => Err(Failure::at(PublishError::NotFound, &visit, visit.entry())),
             },
             Target::View { object, .. } => Err(Failure::at(PublishError::NotFound, &visit, &object)),
-            Target::Missing { reached, .. } => Err(Failure::at(PublishError::NotFound, &visit, &reached)),
+            Target::Missing { reached, .. } => Err(entitle::missing(&visit, &reached)),
         }
     }
 
@@ -423,6 +461,8 @@ impl Publisher {
         object: Arc<Object>,
         shown_for: Option<&Object>,
     ) -> Result<Step, Failure> {
+        // Also a default document, which no path named.
+        entitle::require(&visit, &object, None)?;
         let here = Arc::clone(&object);
         let failing = visit.clone();
         self.show_by_type(asked, visit, object, shown_for).map_err(|failure| match failure.at {
@@ -446,6 +486,7 @@ impl Publisher {
         let type_name = type_name.as_ref().map_or("", Name::as_str);
         if object.oid() == visit.top.oid() || is_container(&visit.snapshot, visit.types(), &object)? {
             let Some(document) = folder::default_document(&visit, &object)? else {
+                entitle::require(&visit, &object, Some(LIST))?;
                 return self.render_later(asked, visit, object, Content::Listing, None);
             };
             return self.show(asked, visit, document, Some(&object));
@@ -509,7 +550,9 @@ impl Publisher {
     /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
     fn rendered_validators(&self, visit: &Visit, object: &Object, template: Oid) -> Validators {
         let snapshot = &visit.snapshot;
-        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf());
+        let actor = visit.access.actor();
+        let who = (actor.name(), actor.user().map(|user| user.oid), actor.within.is_some());
+        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf(), who);
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
         tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
@@ -597,9 +640,7 @@ impl Publisher {
         let type_name = object.type_name().map_or("", Name::as_str);
         let spec = visit.types().schema(type_name).and_then(|schema| schema.method(method.as_str()));
         if let Some(spec) = spec {
-            if !spec.permission.is_empty() && !spec.permission.eq_ignore_ascii_case(PUBLIC) {
-                return Err(Failure::at(PublishError::Permission(spec.permission), &visit, &object));
-            }
+            entitle::require(&visit, &object, Some(needed(spec)))?;
             if spec.effect == Effect::Writes {
                 return Err(Failure::at(PublishError::Method { allow: "OPTIONS" }, &visit, &object));
             }
@@ -664,6 +705,9 @@ impl Publisher {
 
     /// Answers with an error page: at once where it is the one that is always there.
     fn error_step(self: &Arc<Self>, asked: &Arc<Asked>, failure: Failure) -> Step {
+        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
+            return Step::Ready(response);
+        }
         let at = match failure.at {
             Some(at) => Some(at),
             // What failed had no place: the start page's error pages are the next best.
@@ -686,6 +730,9 @@ impl Publisher {
 
     /// The same on a thread where rendering is allowed.
     fn error_now(&self, asked: &Asked, failure: Failure) -> Response<Body> {
+        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
+            return response;
+        }
         let template = failure.at.as_ref().and_then(|at| {
             error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
         });
@@ -741,6 +788,12 @@ impl Publisher {
         let home = asked.home(prefix);
         error_response(asked, error, error_page(asked, error).fallback(home.as_deref()))
     }
+}
+
+/// The permission that a method takes.
+fn needed(spec: &MethodSpec) -> &'static str {
+    let is_view = spec.permission.is_empty() || spec.permission.eq_ignore_ascii_case(VIEW);
+    if is_view { VIEW } else { spec.permission }
 }
 
 /// What is rendered.
@@ -807,6 +860,16 @@ fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response
         }
         PublishError::Busy | PublishError::TooSlow => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        PublishError::TooMany(wait) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.secs));
+        }
+        _ if error.status() == StatusCode::UNAUTHORIZED => {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"Bough\", charset=\"UTF-8\""),
+            );
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Bough\""));
         }
         PublishError::Range { bytes } => {
             if let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}")) {

@@ -10,7 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::{Access, Actor};
 use bough_store::Snapshot;
+use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 
 use super::line::{Shown, VersionHost, push_version};
@@ -32,6 +34,8 @@ pub(crate) struct Asked {
     pub(crate) version_host: Option<VersionHost>,
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
+    /// Who asks, as soon as that is known.
+    pub(crate) actor: OnceLock<Actor>,
     /// What it carried.
     pub(crate) received: Received,
     pub(crate) id: u64,
@@ -95,6 +99,8 @@ impl Asked {
 #[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) snapshot: Snapshot,
+    /// What whoever asks may do with it.
+    pub(crate) access: Access,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
@@ -118,7 +124,8 @@ impl Visit {
     /// The same for templates.
     pub(crate) fn scene(&self, asked: &Asked) -> Arc<Scene> {
         Arc::new(Scene {
-            snapshot: Arc::new(self.snapshot.clone()),
+            snapshot: Arc::clone(self.access.here()),
+            access: RwLock::new(self.access.clone()),
             types: Arc::clone(self.types()),
             links: self.links.clone(),
             request: asked.facts(),

@@ -348,3 +348,101 @@ async fn the_style_sheet_is_kept_by_browsers() {
     assert_eq!((sheet.status.as_u16(), sheet.header("content-type")), (200, "text/css; charset=utf-8"));
     assert_eq!(sheet.header("cache-control"), "public, max-age=31536000, immutable");
 }
+
+/// A page that only managers may see, in a folder whose contents everybody may list.
+fn private_site() -> (TestSite, Oid) {
+    let site = site();
+    let ana = add_user(&site, "/", "ana", &["Manager"], "correct horse");
+    add_user(&site, "/", "bo", &[], "correct horse");
+    site.put("/plans", "page", &[("title", "Plans"), ("body", "secret plans")]);
+    site.put("/open", "page", &[("title", "Open"), ("body", "open to all")]);
+    let plans = site.oid("/plans");
+    site.change(|draft| {
+        let roles = bough_core::security::Roles::named(["Manager"]);
+        let setting = bough_core::security::Setting { roles, acquire: false };
+        draft.set_permission(plans, &name("View"), Some(setting))
+    });
+    (site, ana)
+}
+
+fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
+}
+
+#[tokio::test]
+async fn people_are_led_to_the_form_and_back_and_programs_are_told() {
+    let (site, _) = private_site();
+    let page = [("accept", "text/html,*/*"), ("host", "example.org")];
+    let led = site.get_with("/plans?a=b&c=d", &page).await;
+    assert_eq!(led.outcome(), (303, "/plans/@@login?next=%2Fplans%3Fa%3Db%26c%3Dd"));
+    assert_eq!(led.header("cache-control"), "no-store");
+    let told = site.get("/plans").await;
+    assert_eq!(told.status, 401);
+    assert!(told.header("www-authenticate").starts_with("Basic realm="), "{:?}", told.headers);
+    let mut browser = Browser::new(&site);
+    let url = led.header("location").to_owned();
+    assert_eq!(browser.log_in(&url, "ana", "correct horse").await.outcome(), (303, "/plans?a=b&c=d"));
+    let shown = browser.get("/plans").await;
+    assert!(shown.text().contains("secret plans"));
+    assert_eq!(shown.header("cache-control"), "private, no-cache");
+    let mut other = Browser::new(&site);
+    let refused = other.log_in(&url, "bo", "correct horse").await;
+    assert_eq!(refused.status, 403, "his password, but not for this page");
+    assert_eq!(other.log_in("/@@login", "bo", "correct horse").await.status, 303);
+    assert_eq!(other.get("/plans").await.status, 403);
+}
+
+#[tokio::test]
+async fn programs_show_a_name_and_a_password_or_a_token() {
+    let (site, ana) = private_site();
+    let as_who = async |url: &str, header: &str| {
+        site.get_with(url, &[("authorization", header), ("host", "example.org")]).await
+    };
+    assert!(as_who("/plans", &basic("ana", "correct horse")).await.text().contains("secret plans"));
+    assert_eq!(as_who("/plans", &basic("ana", "wrong")).await.status, 401);
+    assert_eq!(as_who("/plans", &basic("bo", "correct horse")).await.status, 401);
+    assert_eq!(
+        as_who("/open", &basic("ana", "wrong")).await.status,
+        200,
+        "where everybody may, nothing is wrong"
+    );
+    assert_eq!(as_who("/open", "Bearer nonsense").await.status, 200);
+    assert_eq!(as_who("/plans", "Bearer nonsense").await.status, 401);
+    let accounts = Accounts::new(&site.database, CHEAP);
+    let token = |subtree| {
+        let new = bough_web::auth::NewToken { name: "x".into(), subtree, ..Default::default() };
+        accounts.make_token(ana, new).unwrap().1
+    };
+    let (all, within) = (token(None), token(Some(site.oid("/open"))));
+    assert_eq!(as_who("/plans", &format!("Bearer {all}")).await.status, 200);
+    assert_eq!(as_who("/plans", &format!("Bearer {within}")).await.status, 403);
+    assert_eq!(as_who("/open", &format!("Bearer {within}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_program_that_tries_too_often_waits_and_still_gets_what_is_for_everybody() {
+    let (site, _) = private_site();
+    let ask = async |url: &str, password: &str| {
+        site.get_with(url, &[("authorization", &basic("ana", password)), ("host", "example.org")]).await
+    };
+    for nth in 0..10 {
+        assert_eq!(ask("/plans", &nth.to_string()).await.status, 401);
+    }
+    let refused = ask("/plans", "another").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 20);
+    assert_eq!(ask("/open", "another").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_is_nobody_at_once() {
+    let (site, ana) = private_site();
+    let mut browser = Browser::new(&site);
+    browser.log_in("/@@login", "ana", "correct horse").await;
+    assert_eq!(browser.get("/plans").await.status, 200);
+    site.change(|draft| draft.set(ana, &name("disabled"), Some(Value::Bool(true))));
+    assert_eq!(browser.get("/plans").await.status, 401);
+    assert_eq!(browser.who().await, None);
+    assert_eq!(browser.log_in("/@@login", "ana", "correct horse").await.status, 403);
+}

@@ -104,7 +104,7 @@ async fn whatever_a_method_does_the_request_is_answered() {
         ("/f/panics", 500, "Something went wrong"),
         ("/f/refuses", 400, "not today"),
         ("/f/writes", 405, "can only be read"),
-        ("/f/guarded", 403, "permission `manage`"),
+        ("/f/guarded", 401, "Please log in"),
         ("/f/sleeps", 503, "takes longer"),
         ("/f/refuses", 503, "more to do than it can"),
     ] {
