@@ -8,7 +8,7 @@
 //! number, within a deadline.
 //!
 //! # Invariants
-//! - Nothing here writes: every answer comes from one snapshot.
+//! - Nothing here writes, other than the forms of `accounts`: every answer comes from one snapshot.
 //! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
 
 mod accounts;
