@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
+use crate::auth::PasswordCost;
 use crate::hosts::{AddressRange, HostTable};
 
 /// Bounds on what one request, or all of them together, may take.
@@ -90,6 +91,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where long bodies of requests wait, in files without names; the system's folder for such things where it is none.
     pub upload_folder: Option<PathBuf>,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
     /// Where requests are recorded.
     pub access_log: AccessLog,
 }

@@ -17,6 +17,7 @@ use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
 
+use crate::auth::{AccountError, Wait};
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
 use crate::template::TemplateError;
@@ -66,6 +67,8 @@ pub(crate) enum PublishError {
     Method { allow: &'static str },
     #[error("somebody has to log in first")]
     LogIn,
+    #[error("too many tries to log in: wait {} s", .0.secs)]
+    TooMany(Wait),
     #[error("not allowed: it takes the permission `{0}`")]
     Forbidden(String),
     #[error("argument: {0}")]
@@ -90,6 +93,18 @@ pub(crate) enum PublishError {
     Call(#[source] MethodError),
     #[error("the answer cannot be sent: {0}")]
     Reply(String),
+    #[error("cannot look after the accounts")]
+    Accounts(#[source] AccountError),
+}
+
+impl From<AccountError> for PublishError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Busy => Self::Busy,
+            AccountError::Read(error) => Self::Read(error),
+            other => Self::Accounts(other),
+        }
+    }
 }
 
 impl From<HistoryError> for PublishError {
@@ -140,6 +155,7 @@ impl PublishError {
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Forbidden(_) | Self::CrossSite | Self::Template(TemplateError::Denied { asks: true }) => {
                 StatusCode::FORBIDDEN
             }
@@ -154,7 +170,8 @@ impl PublishError {
             | Self::Versions(_)
             | Self::Template(_)
             | Self::Call(_)
-            | Self::Reply(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::Reply(_)
+            | Self::Accounts(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -208,6 +225,9 @@ impl PublishError {
             }
             Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => {
                 "This is not for everybody. Please log in.".into()
+            }
+            Self::TooMany(_) => {
+                "There were too many tries to log in. Please wait a moment, then try again.".into()
             }
             Self::Forbidden(permission) => {
                 format!(

@@ -4,15 +4,14 @@
 //! application merges its own routes in before, or nests the site below one.
 //!
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
-//! that show a version to those who hold them), `types` (what the built-in types
+//! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
 //! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
 //! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `starter` (the site that a new folder begins with).
 //!
 //! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
 
 mod access_log;
-#[expect(dead_code, unreachable_pub, reason = "not wired to the publisher yet")]
-mod auth;
+pub mod auth;
 mod conditional;
 mod config;
 mod content;
@@ -27,6 +26,7 @@ mod stream;
 mod template;
 mod tls;
 mod types;
+mod urlencoded;
 mod version_hosts;
 
 use std::sync::Arc;

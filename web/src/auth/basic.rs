@@ -1,7 +1,8 @@
 //! HTTP Basic: a name and a password with every request (RFC 7617).
 //!
-//! A password that was right is remembered for a minute, or a program that fetches a hundred files would have a hundred
-//! passwords hashed. What is remembered is a hash of the header and the user, keyed with a secret of this process.
+//! Whether a password was right is remembered for a minute, or a program that fetches a hundred files would have a
+//! hundred passwords hashed. What is remembered is a hash of the header and the user, keyed with a secret of this
+//! process; also of those that were wrong and of users who are not there, so that nothing can be told from the work.
 //!
 //! # Invariants
 //! - No password and no header is kept.
@@ -19,7 +20,7 @@ use quick_cache::sync::Cache;
 use super::credential::PASSWORD_BYTES_MAX;
 use super::secret::Secret;
 
-/// How long a password that was right is remembered, in microseconds: a minute.
+/// How long it is remembered whether a password was right, in microseconds: a minute.
 const REMEMBERED: u64 = 60_000_000;
 /// How many are.
 const REMEMBERED_MAX: usize = 10_000;
@@ -79,13 +80,19 @@ pub(crate) fn authorization(headers: &HeaderMap) -> Authorization {
     }
 }
 
-/// The passwords that were right a moment ago.
+/// Which passwords were right, or wrong, a moment ago.
 pub(crate) struct Remembered {
     key: Secret,
-    /// Until when, and in which age.
-    until: Cache<[u8; 32], (u64, Age)>,
+    known: Cache<[u8; 32], Known>,
     /// How often everything was forgotten.
     forgotten: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    is_right: bool,
+    until_micros: u64,
+    age: Age,
 }
 
 /// A time in which nothing was forgotten.
@@ -94,13 +101,14 @@ pub(crate) struct Age(u64);
 
 impl Remembered {
     pub(crate) fn new() -> Self {
-        Self { key: Secret::random(), until: Cache::new(REMEMBERED_MAX), forgotten: AtomicU64::new(0) }
+        Self { key: Secret::random(), known: Cache::new(REMEMBERED_MAX), forgotten: AtomicU64::new(0) }
     }
 
-    /// Whether this was the user's password less than a minute ago.
-    pub(crate) fn knows(&self, user: Oid, basic: &Basic, now: u64) -> bool {
-        let found = self.until.get(&self.hash(user, basic));
-        found.is_some_and(|(until, age)| now < until && age == self.age())
+    /// Whether this was the user's password less than a minute ago; none where that is not known. No user stands for
+    /// one who is not there.
+    pub(crate) fn knows(&self, user: Option<Oid>, basic: &Basic, now: u64) -> Option<bool> {
+        let known = self.known.get(&self.hash(user, basic))?;
+        (now < known.until_micros && known.age == self.age()).then_some(known.is_right)
     }
 
     /// To be asked before a password is verified.
@@ -108,21 +116,25 @@ impl Remembered {
         Age(self.forgotten.load(Ordering::SeqCst))
     }
 
-    /// Remembers that this is the user's password, as it was verified in this age.
-    pub(crate) fn remember(&self, user: Oid, basic: &Basic, now: u64, age: Age) {
-        self.until.insert(self.hash(user, basic), (now + REMEMBERED, age));
+    /// Remembers whether this is the user's password, as it was verified in this age.
+    pub(crate) fn remember(&self, user: Option<Oid>, basic: &Basic, is_right: bool, now: u64, age: Age) {
+        self.known.insert(self.hash(user, basic), Known { is_right, until_micros: now + REMEMBERED, age });
     }
 
     /// Forgets all of them.
     pub(crate) fn forget(&self) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.until.clear();
+        self.known.clear();
     }
 
-    fn hash(&self, user: Oid, basic: &Basic) -> [u8; 32] {
+    fn hash(&self, user: Option<Oid>, basic: &Basic) -> [u8; 32] {
+        let user = user.map_or([0; 17], |user| {
+            let mut said = [1; 17];
+            said[1..].copy_from_slice(&user.to_bytes());
+            said
+        });
         let name = basic.name.as_bytes();
-        let said =
-            [&user.to_bytes(), &(name.len() as u64).to_be_bytes()[..], name, basic.password.as_bytes()];
+        let said = [&user, &(name.len() as u64).to_be_bytes()[..], name, basic.password.as_bytes()];
         *self.key.code("basic", &said.concat()).as_bytes()
     }
 }
@@ -179,25 +191,29 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_was_right_is_remembered_for_a_minute() {
+    fn whether_a_password_was_right_is_remembered_for_a_minute() {
         let all = Remembered::new();
         let right = basic("ana", "secret");
-        assert!(!all.knows(ANA, &right, 0));
-        all.remember(ANA, &right, 0, all.age());
-        assert!(all.knows(ANA, &right, REMEMBERED - 1) && !all.knows(ANA, &right, REMEMBERED));
-        assert!(!all.knows(BO, &right, 0), "for its user");
-        assert!(!all.knows(ANA, &basic("ana", "Secret"), 0) && !all.knows(ANA, &basic("anas", "ecret"), 0));
+        let knows = |user, basic: &Basic| all.knows(user, basic, 0);
+        assert_eq!(knows(Some(ANA), &right), None);
+        all.remember(Some(ANA), &right, true, 0, all.age());
+        all.remember(None, &right, false, 0, all.age());
+        assert_eq!(all.knows(Some(ANA), &right, REMEMBERED - 1), Some(true));
+        assert_eq!(all.knows(Some(ANA), &right, REMEMBERED), None);
+        assert_eq!((knows(Some(BO), &right), knows(None, &right)), (None, Some(false)));
+        assert_eq!(knows(Some(ANA), &basic("ana", "Secret")), None);
+        assert_eq!(knows(Some(ANA), &basic("anas", "ecret")), None);
     }
 
     #[test]
     fn nothing_is_remembered_of_the_time_before_a_password_was_set() {
         let all = Remembered::new();
         let old = basic("ana", "secret");
-        all.remember(ANA, &old, 0, all.age());
+        all.remember(Some(ANA), &old, true, 0, all.age());
         let age = all.age();
         all.forget();
-        assert!(!all.knows(ANA, &old, 0));
-        all.remember(ANA, &old, 0, age);
-        assert!(!all.knows(ANA, &old, 0), "it was verified while the password was set");
+        assert_eq!(all.knows(Some(ANA), &old, 0), None);
+        all.remember(Some(ANA), &old, true, 0, age);
+        assert_eq!(all.knows(Some(ANA), &old, 0), None, "it was verified while the password was set");
     }
 }

@@ -129,12 +129,7 @@ impl Credentials {
     /// # Errors
     /// When the password is too short or too long.
     pub(crate) fn to_set(&self, user: Oid, password: &str) -> Result<SideWrite, AccountError> {
-        if password.chars().count() < PASSWORD_CHARS_MIN {
-            return Err(AccountError::PasswordShort);
-        }
-        if password.len() > PASSWORD_BYTES_MAX {
-            return Err(AccountError::PasswordLong);
-        }
+        check_new(password)?;
         Ok(self.to_write(user, self.hash(password)))
     }
 
@@ -209,6 +204,20 @@ impl Credentials {
     pub(super) fn hashes(&self) -> u64 {
         self.hashes.load(Ordering::Relaxed)
     }
+}
+
+/// Checks the length of a new password.
+///
+/// # Errors
+/// When it is too short or too long.
+pub(crate) fn check_new(password: &str) -> Result<(), AccountError> {
+    if password.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(AccountError::PasswordShort);
+    }
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(AccountError::PasswordLong);
+    }
+    Ok(())
 }
 
 fn hash_with(argon2: &Argon2<'_>, password: &[u8]) -> String {

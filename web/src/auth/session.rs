@@ -48,6 +48,11 @@ pub(crate) struct SessionKey {
 }
 
 impl SessionKey {
+    /// What its session is called in lists.
+    pub(crate) fn id(&self) -> String {
+        id_of(self.secret.digest().as_bytes())
+    }
+
     pub(crate) fn to_text(&self) -> String {
         to_hex(&self.user.to_bytes()) + &self.secret.to_text()
     }
@@ -67,21 +72,20 @@ pub(crate) struct Browser {
 
 /// A session that stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) user: Oid,
-    pub(crate) digest: [u8; 32],
-    pub(crate) made_micros: u64,
-    /// To the hour.
-    pub(crate) seen_micros: u64,
-    pub(crate) agent: String,
-    pub(crate) address: Option<IpAddr>,
-}
-
-impl Session {
+pub struct Session {
+    /// Whose.
+    pub user: Oid,
     /// What it is called when it is to be revoked. Says nothing of the secret.
-    pub(crate) fn id(&self) -> String {
-        to_hex(&self.digest[..8])
-    }
+    pub id: String,
+    /// When it began, in microseconds since 1970.
+    pub made_micros: u64,
+    /// When it was last used, in microseconds since 1970, to the hour.
+    pub seen_micros: u64,
+    /// What the browser called itself, cut.
+    pub agent: String,
+    /// From where it began, where that is known.
+    pub address: Option<IpAddr>,
+    digest: [u8; 32],
 }
 
 /// What is written of a session.
@@ -143,7 +147,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, and ends the one that the same browser had.
+    /// Begins a session, and ends those that the same browser had.
     ///
     /// # Errors
     /// When the store cannot be read or written.
@@ -151,7 +155,7 @@ impl Sessions {
         &self,
         user: Oid,
         browser: &Browser,
-        before: Option<&SessionKey>,
+        before: &[SessionKey],
     ) -> Result<SessionKey, AccountError> {
         let key = SessionKey { user, secret: Secret::random() };
         let now = self.database.now_micros();
@@ -165,7 +169,7 @@ impl Sessions {
         let mut standing = self.of(user)?;
         standing.sort_by_key(|session| std::cmp::Reverse(session.seen_micros));
         let mut gone: Vec<_> = standing.iter().skip(SESSIONS_MAX - 1).map(side_key_of).collect();
-        gone.extend(before.map(side_key));
+        gone.extend(before.iter().map(side_key));
         let mut writes = removals(&gone);
         writes.push(disk.write(side_key(&key).to_vec()));
         self.database.write_side(&writes)?;
@@ -244,7 +248,7 @@ impl Sessions {
     pub(crate) fn revoke(&self, user: Oid, id: &str) -> Result<bool, AccountError> {
         let _writing = self.writing.lock();
         let gone: Vec<_> =
-            self.of(user)?.iter().filter(|session| session.id() == id).map(side_key_of).collect();
+            self.of(user)?.iter().filter(|session| session.id == id).map(side_key_of).collect();
         self.remove(&gone)?;
         Ok(!gone.is_empty())
     }
@@ -294,6 +298,7 @@ impl Sessions {
             let digest = id.last_chunk::<32>().copied().unwrap_or_default();
             sessions.push(Session {
                 user,
+                id: id_of(&digest),
                 digest,
                 made_micros: disk.made_micros,
                 seen_micros: disk.seen_micros,
@@ -313,6 +318,10 @@ impl Sessions {
         }
         Ok(disk)
     }
+}
+
+fn id_of(digest: &[u8; 32]) -> String {
+    to_hex(&digest[..8])
 }
 
 fn side_key(key: &SessionKey) -> [u8; 48] {
@@ -337,12 +346,19 @@ fn removals(gone: &[[u8; 48]]) -> Vec<SideWrite> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::auth::testing::{Time, store};
 
     const ANA: Oid = Oid::from_u128(1);
     const BO: Oid = Oid::from_u128(2);
+
+    /// A session of a browser that calls itself so.
+    pub(crate) fn session(agent: &str) -> Session {
+        let (all, _) = sessions();
+        begin(&all, ANA);
+        Session { agent: agent.into(), ..all.list(ANA).unwrap().remove(0) }
+    }
 
     fn sessions() -> (Sessions, Time) {
         let (database, time) = store();
@@ -350,7 +366,7 @@ mod tests {
     }
 
     fn begin(sessions: &Sessions, user: Oid) -> SessionKey {
-        sessions.begin(user, &Browser::default(), None).unwrap()
+        sessions.begin(user, &Browser::default(), &[]).unwrap()
     }
 
     fn stands(sessions: &Sessions, key: &SessionKey) -> bool {
@@ -394,11 +410,11 @@ mod tests {
     fn a_log_in_makes_a_new_secret_and_ends_the_session_that_the_browser_had() {
         let (all, _) = sessions();
         let planted = begin(&all, BO);
-        let key = all.begin(ANA, &Browser::default(), Some(&planted)).unwrap();
+        let key = all.begin(ANA, &Browser::default(), std::slice::from_ref(&planted)).unwrap();
         assert_ne!(key.secret, planted.secret);
         assert!(stands(&all, &key) && !stands(&all, &planted));
         let made_up = SessionKey { user: ANA, secret: Secret::random() };
-        all.begin(ANA, &Browser::default(), Some(&made_up)).unwrap();
+        all.begin(ANA, &Browser::default(), std::slice::from_ref(&made_up)).unwrap();
         assert!(!stands(&all, &made_up), "what was never made here is not made by logging in with it");
     }
 
@@ -423,7 +439,7 @@ mod tests {
         for key in &keys {
             assert!(stands(&all, key));
         }
-        let id = to_hex(&keys[0].secret.digest().as_bytes()[..8]);
+        let id = keys[0].id();
         assert!(!all.revoke(BO, &id).unwrap(), "that is Ana's");
         assert!(all.revoke(ANA, &id).unwrap() && !all.revoke(ANA, &id).unwrap());
         assert_eq!(keys.each_ref().map(|key| stands(&all, key)), [false, true, true, true]);
@@ -486,7 +502,7 @@ mod tests {
         let (all, time) = sessions();
         let address = Some("192.0.2.7".parse().unwrap());
         let browser = Browser { agent: format!("Fox\u{1b}[31m{}", "x".repeat(300)), address };
-        all.begin(ANA, &browser, None).unwrap();
+        all.begin(ANA, &browser, &[]).unwrap();
         time.pass(1);
         begin(&all, ANA);
         let listed = all.list(ANA).unwrap();

@@ -1,8 +1,9 @@
 //! How often one may try to log in.
 //!
 //! Asked before anything is hashed, by the address that a try comes from and by the name that it is for. A browser that
-//! the user has logged in with before is asked by that alone (`device`): so nobody can lock a user out of the browsers
-//! that are his, however often he tries the name and from wherever.
+//! the user has logged in with before is asked by that alone (`device`), and so is an address from which he did, as
+//! long as this process runs: so nobody can lock a user out of the browsers and places that are his, however often he
+//! tries the name and from wherever else.
 //!
 //! Each bound is a bucket that fills again with time. The buckets are a table of fixed size: who asks is hashed, with a
 //! key of this process, to one bucket in each of its rows, and is refused when all of these are empty. So a crowd costs
@@ -13,7 +14,9 @@
 
 use std::net::IpAddr;
 
+use bough_core::Oid;
 use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 
 use super::secret::Secret;
 
@@ -22,6 +25,9 @@ const SECOND: u64 = 1_000_000;
 const ROWS: usize = 3;
 /// Buckets in a row, of 8 bytes each: while 4,096 addresses try all the time, one other in 600 is refused.
 const ROW_LENGTH: usize = 1 << 15;
+
+/// From how many places users are known to log in.
+const PLACES_MAX: usize = 10_000;
 
 /// How often, for each of those who ask.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +98,7 @@ pub(crate) struct Try {
     pub(crate) address: Option<IpAddr>,
     /// The name as it was typed.
     pub(crate) name: String,
-    /// The browser, where the user that is meant has logged in with it before.
+    /// The browser or place, where the user that is meant has logged in with it or from there before.
     pub(crate) device: Option<[u8; 16]>,
 }
 
@@ -114,6 +120,8 @@ pub(crate) struct Throttle {
     names: Buckets,
     devices: Buckets,
     log_ins: Buckets,
+    places: Cache<[u8; 16], ()>,
+    place_key: Secret,
 }
 
 impl Throttle {
@@ -127,6 +135,8 @@ impl Throttle {
             names: Buckets::new(BY_NAME, length),
             devices: Buckets::new(BY_DEVICE, length),
             log_ins: Buckets::new(LOG_INS, length),
+            places: Cache::new(PLACES_MAX),
+            place_key: Secret::random(),
         }
     }
 
@@ -158,11 +168,33 @@ impl Throttle {
         }
     }
 
+    /// The place, if one of those who may be meant has logged in from there.
+    pub(crate) fn known_place(
+        &self,
+        candidates: &[Option<Oid>],
+        address: Option<IpAddr>,
+    ) -> Option<[u8; 16]> {
+        let places = candidates.iter().flatten().filter_map(|&user| self.place(user, address));
+        places.into_iter().find(|place| self.places.get(place).is_some())
+    }
+
+    /// Remembers that a user logged in from there.
+    pub(crate) fn know_place(&self, user: Oid, address: Option<IpAddr>) {
+        if let Some(place) = self.place(user, address) {
+            self.places.insert(place, ());
+        }
+    }
+
+    fn place(&self, user: Oid, address: Option<IpAddr>) -> Option<[u8; 16]> {
+        let said = [&user.to_bytes()[..], &network(Some(address?))].concat();
+        self.place_key.code("place", &said).as_bytes().first_chunk().copied()
+    }
+
     /// Counts a log-in that is about to succeed.
     ///
     /// # Errors
     /// When there were too many.
-    pub(crate) fn log_in(&self, user: bough_core::Oid, now: u64) -> Result<(), Wait> {
+    pub(crate) fn log_in(&self, user: Oid, now: u64) -> Result<(), Wait> {
         self.log_ins.take(&user.to_bytes(), now).map_err(Wait::of_micros)
     }
 }
@@ -254,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_known_for_those_who_logged_in_from_there() {
+        let throttle = throttle();
+        let (ana, bo) = (Oid::from_u128(1), Oid::from_u128(2));
+        let (here, there) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
+        throttle.know_place(ana, here);
+        throttle.know_place(ana, None);
+        assert!(throttle.known_place(&[None, Some(bo), Some(ana)], here).is_some());
+        let unknown = [(ana, there), (bo, here), (ana, None)];
+        assert!(
+            unknown.iter().all(|(user, address)| throttle.known_place(&[Some(*user)], *address).is_none())
+        );
+    }
+
+    #[test]
     fn who_knows_the_password_is_never_refused_for_his_tries() {
         let throttle = throttle();
         for _ in 0..100 {
@@ -293,7 +339,7 @@ mod tests {
     #[test]
     fn a_user_logs_in_so_often_and_then_waits() {
         let throttle = throttle();
-        let user = bough_core::Oid::from_u128(1);
+        let user = Oid::from_u128(1);
         for _ in 0..LOG_INS.at_once {
             assert_eq!(throttle.log_in(user, NOW), Ok(()));
         }

@@ -31,7 +31,7 @@ use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
-const HEADER: HeaderName = HeaderName::from_static("bough-version");
+pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -276,7 +276,8 @@ pub(super) fn label(asked: &Asked, response: &mut Response<Body>) {
         headers.append(VARY, HeaderValue::from_name(HEADER));
         // A page that was made for somebody is not for others; one that was made for nobody may be kept for nobody.
         let is_known = asked.actor.get().is_some_and(Actor::is_known);
-        if is_known && asked.shown.get().is_none() {
+        let is_kept = headers.get(CACHE_CONTROL).is_none_or(|kept| kept != "no-store");
+        if is_known && is_kept && asked.shown.get().is_none() {
             headers.insert(CACHE_CONTROL, FOR_ONE);
         }
     }

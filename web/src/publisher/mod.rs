@@ -8,9 +8,10 @@
 //! number, within a deadline.
 //!
 //! # Invariants
-//! - Nothing here writes: every answer comes from one snapshot.
+//! - Nothing here writes, other than the forms of `accounts`: every answer comes from one snapshot.
 //! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
 
+mod accounts;
 pub(crate) mod compress;
 pub(crate) mod deliver;
 pub(crate) mod entitle;
@@ -35,7 +36,9 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::acquisition::{self, Found};
@@ -48,6 +51,7 @@ use bough_core::{Name, Object, Oid, Snapshot as _, Value};
 use bough_store::Database;
 use tokio::sync::Semaphore;
 
+use self::accounts::Asker;
 use self::compress::Compressed;
 use self::deliver::{Delivery, Document, Payload, Place, already_there, canonical_link, deliver, redirect};
 use self::links::{Links, is_container};
@@ -56,6 +60,7 @@ use self::path::{RequestPath, push_step};
 use self::receive::{Received, Receiver, announced_bytes};
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
+use crate::auth::Accounts;
 use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
 use crate::content::headers::{self, Guard};
@@ -82,6 +87,7 @@ pub(crate) struct Publisher {
     hosts: HostTable,
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
+    accounts: Accounts,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -98,7 +104,11 @@ enum Step {
     Ready(Response<Body>),
     /// On a thread of its own.
     Later(Job),
+    /// When something else is done, which finds its threads itself.
+    Awaited(Work),
 }
+
+type Work = Pin<Box<dyn Future<Output = Result<Step, Failure>> + Send>>;
 
 type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
 
@@ -126,6 +136,7 @@ impl Publisher {
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
         Self {
+            accounts: Accounts::new(&database, config.password_cost),
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
@@ -182,9 +193,14 @@ impl Publisher {
         let step = step.unwrap_or_else(|panic| {
             Step::Ready(self.last_resort(&asked, &PublishError::Panicked(panic_text(&*panic))))
         });
+        let step = match step {
+            Step::Awaited(work) => self.wait(&asked, work).await,
+            step => step,
+        };
         let mut response = match step {
             Step::Ready(response) => response,
             Step::Later(job) => self.run_later(&asked, job).await,
+            Step::Awaited(_) => self.last_resort(&asked, &PublishError::Reply("put off twice".into())),
         };
         headers::secure(&mut response, is_own_tls);
         line::label(&asked, &mut response);
@@ -234,6 +250,20 @@ impl Publisher {
         }
     }
 
+    /// Waits on a task of its own, which comes to its end also when the client is gone.
+    async fn wait(self: &Arc<Self>, asked: &Arc<Asked>, work: Work) -> Step {
+        let error = match tokio::time::timeout_at(asked.deadline.into(), tokio::spawn(work)).await {
+            Ok(Ok(Ok(step))) => return step,
+            Ok(Ok(Err(failure))) => return self.error_step(asked, failure),
+            Ok(Err(panic)) => {
+                let text = panic.try_into_panic().map(|panic| panic_text(&*panic));
+                PublishError::Panicked(text.unwrap_or_default())
+            }
+            Err(_) => PublishError::TooSlow,
+        };
+        Step::Ready(self.last_resort(asked, &error))
+    }
+
     fn record(&self, asked: &Asked, response: &Response<Body>, started: Instant) {
         let took = started.elapsed();
         if took.as_secs_f64() > SLOW_SECS {
@@ -271,6 +301,22 @@ impl Publisher {
         if !asked.parts.method.is_safe() {
             same_origin(asked)?;
         }
+        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
+            .map_err(PublishError::from)?;
+        if let Some(step) = self.account_step(asked, &path)? {
+            return Ok(step);
+        }
+        match self.asker(asked)? {
+            Asker::Basic(basic) => Ok(self.ask_basic(asked, basic, path)),
+            Asker::Known(actor) => {
+                let _ = asked.actor.set(actor);
+                self.publish_path(asked, &path)
+            }
+        }
+    }
+
+    /// Publishes what a path leads to, once it is known who asks.
+    fn publish_path(self: &Arc<Self>, asked: &Arc<Asked>, path: &RequestPath) -> Result<Step, Failure> {
         match asked.parts.method {
             Method::GET | Method::HEAD => {}
             _ if asked.version_host.is_some() => {
@@ -279,8 +325,6 @@ impl Publisher {
             Method::OPTIONS => return Ok(Step::Ready(options())),
             _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
         }
-        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
-            .map_err(PublishError::from)?;
         let address = Address::of(&path.steps);
         if let Some(response) = self.enter(asked, &address)? {
             return Ok(Step::Ready(response));
@@ -700,6 +744,9 @@ impl Publisher {
 
     /// Answers with an error page: at once where it is the one that is always there.
     fn error_step(self: &Arc<Self>, asked: &Arc<Asked>, failure: Failure) -> Step {
+        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
+            return Step::Ready(response);
+        }
         let at = match failure.at {
             Some(at) => Some(at),
             // What failed had no place: the start page's error pages are the next best.
@@ -722,6 +769,9 @@ impl Publisher {
 
     /// The same on a thread where rendering is allowed.
     fn error_now(&self, asked: &Asked, failure: Failure) -> Response<Body> {
+        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
+            return response;
+        }
         let template = failure.at.as_ref().and_then(|at| {
             error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
         });
@@ -849,6 +899,16 @@ fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response
         }
         PublishError::Busy | PublishError::TooSlow => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        PublishError::TooMany(wait) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.secs));
+        }
+        _ if error.status() == StatusCode::UNAUTHORIZED => {
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"Bough\", charset=\"UTF-8\""),
+            );
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Bough\""));
         }
         PublishError::Range { bytes } => {
             if let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}")) {

@@ -14,17 +14,17 @@ use bough_core::snapshot::ReadError;
 use bough_core::{Object, Oid};
 use bough_store::Snapshot;
 use parking_lot::RwLock;
+use percent_encoding::percent_decode_str;
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
 use super::receive::Received;
+use crate::auth::WELCOME;
 use crate::content::policy::Allowed;
 use crate::hosts::Origin;
 use crate::preview;
 use crate::template::{RequestFacts, Scene};
-
-/// Most pairs of a query that are read; the rest is left out.
-const QUERY_PAIRS_MAX: usize = 1_000;
+use crate::urlencoded;
 
 /// One request.
 pub(crate) struct Asked {
@@ -36,11 +36,9 @@ pub(crate) struct Asked {
     pub(crate) version_host: Option<VersionHost>,
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
-    /// What it carried.
-    #[allow(dead_code, reason = "what works with it comes next")]
     /// Who asks, as soon as that is known.
     pub(crate) actor: OnceLock<Actor>,
-    #[allow(dead_code, reason = "what works with it comes next")]
+    /// What it carried.
     pub(crate) received: Received,
     pub(crate) id: u64,
     /// When the answer has to be ready.
@@ -54,13 +52,7 @@ impl Asked {
 
     /// The query by key, decoded.
     pub(crate) fn query(&self) -> BTreeMap<String, Vec<String>> {
-        let mut query: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let pairs = self.parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        for pair in pairs.take(QUERY_PAIRS_MAX) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            query.entry(form_text(key)).or_default().push(form_text(value));
-        }
-        query
+        urlencoded::pairs(self.parts.uri.query().unwrap_or_default())
     }
 
     /// The URL with the query of this request.
@@ -71,10 +63,17 @@ impl Asked {
         }
     }
 
-    /// The address as logs may have it: without the tokens of preview links.
+    /// The address as logs may have it: without the secrets of preview links and one-time links.
     pub(crate) fn logged_uri(&self) -> Cow<'_, Uri> {
-        let is_token = self.version_host.is_some() && self.parts.uri.path().contains(preview::STEP);
-        if is_token { Cow::Owned(Uri::from_static("/@@preview/...")) } else { Cow::Borrowed(&self.parts.uri) }
+        let path = self.parts.uri.path();
+        if self.version_host.is_some() && path.contains(preview::STEP) {
+            return Cow::Owned(Uri::from_static("/@@preview/..."));
+        }
+        if self.parts.uri.query().is_some() && percent_decode_str(path).decode_utf8_lossy().contains(WELCOME)
+        {
+            return Cow::Owned(Uri::from_static("/@@welcome?key=..."));
+        }
+        Cow::Borrowed(&self.parts.uri)
     }
 
     /// The start page of the line that is shown; none where nothing is shown.
@@ -90,20 +89,12 @@ impl Asked {
     fn facts(&self) -> RequestFacts {
         RequestFacts {
             method: self.parts.method.to_string(),
-            path: percent_encoding::percent_decode_str(self.parts.uri.path())
-                .decode_utf8_lossy()
-                .into_owned(),
+            path: percent_decode_str(self.parts.uri.path()).decode_utf8_lossy().into_owned(),
             host: self.origin.authority.clone(),
             scheme: if self.origin.is_https { "https" } else { "http" },
             query: self.query(),
         }
     }
-}
-
-/// Decodes a key or value of a query; what is not UTF-8 becomes a mark that shows so.
-fn form_text(text: &str) -> String {
-    let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 /// The site at the moment that was asked for, as the host that was asked for shows it.

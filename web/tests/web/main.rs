@@ -1,5 +1,6 @@
 //! The publisher as a client sees it: every test asks a router, without a port.
 
+mod accounts;
 mod conditional;
 mod content;
 mod errors;

@@ -156,7 +156,14 @@ impl TestSite {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut request = request.body(Body::empty()).unwrap();
+        self.send_from(peer, request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from("192.0.2.1:4000", request).await
+    }
+
+    async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
