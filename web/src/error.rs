@@ -8,6 +8,7 @@
 //! - An error in an error page ends at the page that is always there.
 //! - Nothing that a client sent, and nothing from inside, gets into a page unescaped.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use axum::http::StatusCode;
@@ -17,6 +18,7 @@ use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
 
+use crate::problem::{Code, Problem};
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
 use crate::template::TemplateError;
@@ -59,7 +61,7 @@ pub(crate) enum PublishError {
     #[error("cannot look for a version")]
     Versions(#[source] VersionError),
     #[error("the method is not allowed")]
-    Method { allow: &'static str },
+    Method { allow: Cow<'static, str> },
     #[error("the method needs the permission `{0}`")]
     Permission(&'static str),
     #[error("argument: {0}")]
@@ -84,6 +86,18 @@ pub(crate) enum PublishError {
     Call(#[source] MethodError),
     #[error("the answer cannot be sent: {0}")]
     Reply(String),
+    /// What only programs ask for.
+    #[error("{0}")]
+    Problem(Box<Problem>),
+    /// The same, with what the log should know.
+    #[error("{0}")]
+    Failed(Box<Problem>, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Problem> for PublishError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
 }
 
 impl From<HistoryError> for PublishError {
@@ -100,7 +114,7 @@ impl From<MethodError> for PublishError {
     fn from(error: MethodError) -> Self {
         match error {
             MethodError::NoSuchMethod { .. } => Self::NotFound,
-            MethodError::ReadOnly(_) => Self::Method { allow: "GET, HEAD, OPTIONS" },
+            MethodError::ReadOnly(_) => Self::Method { allow: "GET, HEAD, OPTIONS".into() },
             MethodError::Argument { argument, problem } => Self::Argument(format!("`{argument}` {problem}")),
             MethodError::Refused(why) => Self::Argument(why),
             MethodError::Read(error) => Self::Read(error),
@@ -122,6 +136,7 @@ impl PublishError {
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.code.facts().1,
             Self::NotFound
             | Self::NoSubtree(_)
             | Self::Future { .. }
@@ -150,6 +165,7 @@ impl PublishError {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Path(problem) => problem.to_string(),
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.detail.clone(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
             Self::BodyCut(_) => "What was sent did not come to its end.".into(),
@@ -189,10 +205,7 @@ impl PublishError {
             Self::LinkGone => "This preview link has expired or was taken back. \
                  Please ask whoever gave it to you for a new one."
                 .into(),
-            Self::Method { .. } => {
-                "This address can only be read. Writing over HTTP is not open yet: use the command line."
-                    .into()
-            }
+            Self::Method { .. } => "That cannot be done at this address.".into(),
             Self::Permission(permission) => {
                 format!("This needs the permission `{permission}`, and logging in is not possible yet.")
             }
@@ -208,6 +221,41 @@ impl PublishError {
                     .into()
             }
         }
+    }
+
+    /// The same for programs.
+    pub(crate) fn problem(&self) -> Problem {
+        let code = match self {
+            Self::Problem(problem) | Self::Failed(problem, _) => return (**problem).clone(),
+            Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => Code::PathTooLong,
+            Self::Path(_) => Code::Path,
+            Self::Host(_) => Code::Host,
+            Self::Body { .. } => Code::TooLong,
+            Self::BodyCut(_) => Code::Body,
+            Self::BodyLate => Code::BodyLate,
+            Self::NotFound
+            | Self::NoSubtree(_)
+            | Self::Future { .. }
+            | Self::NoVersion { .. }
+            | Self::NotOpened { .. }
+            | Self::Link(_) => Code::NotFound,
+            Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => Code::Gone,
+            Self::Moment(_) | Self::Argument(_) | Self::VersionTwice => Code::Argument,
+            Self::Method { .. } => Code::Method,
+            Self::Permission(_) => Code::Denied,
+            Self::Range { .. } => Code::Range,
+            Self::Busy => Code::Busy,
+            Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => Code::TooSlow,
+            Self::Panicked(_)
+            | Self::Spool(_)
+            | Self::Read(_)
+            | Self::History(_)
+            | Self::Versions(_)
+            | Self::Template(_)
+            | Self::Call(_)
+            | Self::Reply(_) => Code::Internal,
+        };
+        Problem::new(code, self.message())
     }
 
     /// Whether the fault is the server's, so that it belongs in the log.
@@ -292,6 +340,22 @@ mod tests {
         };
         assert_eq!(page.reason(), "Not found");
         assert!(page.fallback(Some("/")).contains("&lt;script&gt;&quot;&amp;&#39;"));
+    }
+
+    #[test]
+    fn programs_get_the_status_that_people_get() {
+        for error in [
+            PublishError::NotFound,
+            PublishError::Busy,
+            PublishError::LinkGone,
+            PublishError::Argument("x".into()),
+            PublishError::Body { bytes: 2, max: 1 },
+            PublishError::BodyLate,
+            PublishError::Reply("x".into()),
+            PublishError::Path(PathProblem::Dots),
+        ] {
+            assert_eq!(error.problem().code.facts().1, error.status(), "{error}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! - Every answer of a host that other lines may answer from, too, says so (`Vary`).
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bough_core::snapshot::{Chain, ReadError, chain};
 use bough_core::traversal::{Address, Target, VERSION};
@@ -116,7 +116,7 @@ impl Publisher {
         Ok(None)
     }
 
-    fn is_local(&self, asked: &Asked) -> bool {
+    pub(crate) fn is_local(&self, asked: &Asked) -> bool {
         is_local(&self.trusted_proxies, asked.peer, asked.headers(), &asked.origin.authority)
     }
 
@@ -201,7 +201,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// What a visitor may reach, where that is not all: what lies elsewhere is not there.
-pub(super) fn within(visit: &Visit, target: Target) -> Result<Target, ReadError> {
+pub(crate) fn within(visit: &Visit, target: Target) -> Result<Target, ReadError> {
     let Some(top) = &visit.only_below else { return Ok(target) };
     let oid = match &target {
         Target::Object(object)
@@ -245,4 +245,6 @@ pub(super) fn label(asked: &Asked, response: &mut Response<Body>) {
     if asked.version_host.is_none() {
         headers.append(VARY, HeaderValue::from_name(HEADER));
     }
+    // Objects are shown as JSON to those who ask for it.
+    headers.append(VARY, HeaderValue::from_name(ACCEPT));
 }

@@ -13,6 +13,7 @@
 
 pub(crate) mod compress;
 pub(crate) mod deliver;
+pub(crate) mod form;
 pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod moment;
@@ -58,13 +59,14 @@ use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
 use crate::error::{ErrorPage, PublishError};
 use crate::hosts::{AddressRange, HostTable, host_name, origin};
+use crate::problem;
+use crate::rest::{prefers_json, wants_problem};
 use crate::template::{Bounds, Chosen, Page, Templates};
 use crate::types::{file, folder, link, page, unknown};
 
-/// What can be done at every address.
-const ALLOWED: &str = "GET, HEAD, OPTIONS";
-/// What can be done with versions over HTTP.
-const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
+/// What can be done at the address of an object.
+const ALLOWED: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+const HTML: &str = "text/html; charset=utf-8";
 /// The permission that everybody has.
 const PUBLIC: &str = "view";
 /// Slower than this is worth a line in the log.
@@ -88,16 +90,16 @@ pub(crate) struct Publisher {
 }
 
 /// What is left to do for an answer.
-enum Step {
+pub(crate) enum Step {
     Ready(Response<Body>),
     /// On a thread of its own.
     Later(Job),
 }
 
-type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
+pub(crate) type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
 
 /// What went wrong, and where: there error pages are acquired.
-struct Failure {
+pub(crate) struct Failure {
     error: PublishError,
     at: Option<Box<(Visit, Arc<Object>)>>,
 }
@@ -109,7 +111,7 @@ impl<E: Into<PublishError>> From<E> for Failure {
 }
 
 impl Failure {
-    fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
+    pub(crate) fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
         Self { error: error.into(), at: Some(Box::new((visit.clone(), Arc::clone(object)))) }
     }
 }
@@ -249,12 +251,10 @@ impl Publisher {
 
     fn publish(self: &Arc<Self>, asked: &Arc<Asked>) -> Result<Step, Failure> {
         match asked.parts.method {
-            Method::GET | Method::HEAD => {}
-            _ if asked.version_host.is_some() => {
-                return Err(PublishError::Method { allow: ALLOWED_IN_VERSIONS }.into());
-            }
-            Method::OPTIONS => return Ok(Step::Ready(options())),
-            _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
+            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {}
+            // Whether there is a version is not for everybody.
+            Method::OPTIONS if asked.version_host.is_none() => return Ok(Step::Ready(options())),
+            _ => return Err(PublishError::Method { allow: ALLOWED.into() }.into()),
         }
         let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
             .map_err(PublishError::from)?;
@@ -273,6 +273,9 @@ impl Publisher {
             return Err(PublishError::Moment(String::new()).into());
         }
         let visit = self.visit(asked, address.moment)?;
+        if let Some(step) = self.rest(asked, &visit, &address)? {
+            return Ok(step);
+        }
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
@@ -334,7 +337,8 @@ impl Publisher {
         // The base URL is the public site's.
         let base_url = host.base_url.clone().filter(|_| asked.version_host.is_none());
         let links = Links { base_url, before, top: top.oid() };
-        Ok(Visit { snapshot, types: Arc::clone(self.database.types()), top, links, only_below, is_fixed })
+        let (database, types) = (database.clone(), Arc::clone(self.database.types()));
+        Ok(Visit { database, snapshot, types, top, links, only_below, is_fixed })
     }
 
     fn answer_target(
@@ -357,6 +361,9 @@ impl Publisher {
                     && let Some(url) = visit.links.url(&visit.snapshot, visit.types(), object.oid())?
                 {
                     return Ok(moved_to(url)?);
+                }
+                if prefers_json(asked.headers()) {
+                    return self.rest_object(asked, &visit, &object);
                 }
                 self.show(asked, visit, object, None)
             }
@@ -465,7 +472,7 @@ impl Publisher {
         }
     }
 
-    fn send_now(
+    pub(crate) fn send_now(
         &self,
         asked: &Asked,
         visit: &Visit,
@@ -573,7 +580,7 @@ impl Publisher {
                 return Err(Failure::at(PublishError::Permission(spec.permission), &visit, &object));
             }
             if spec.effect == Effect::Writes {
-                return Err(Failure::at(PublishError::Method { allow: "OPTIONS" }, &visit, &object));
+                return Err(Failure::at(PublishError::Method { allow: "OPTIONS".into() }, &visit, &object));
             }
         }
         let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
@@ -636,6 +643,9 @@ impl Publisher {
 
     /// Answers with an error page: at once where it is the one that is always there.
     fn error_step(self: &Arc<Self>, asked: &Arc<Asked>, failure: Failure) -> Step {
+        if wants_problem(asked) {
+            return Step::Ready(self.last_resort(asked, &failure.error));
+        }
         let at = match failure.at {
             Some(at) => Some(at),
             // What failed had no place: the start page's error pages are the next best.
@@ -658,7 +668,8 @@ impl Publisher {
 
     /// The same on a thread where rendering is allowed.
     fn error_now(&self, asked: &Asked, failure: Failure) -> Response<Body> {
-        let template = failure.at.as_ref().and_then(|at| {
+        let at = failure.at.as_ref().filter(|_| !wants_problem(asked));
+        let template = at.and_then(|at| {
             error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
         });
         match template {
@@ -693,7 +704,7 @@ impl Publisher {
         match self.templates.render(page) {
             Ok(page) => {
                 log_error(asked, error);
-                error_response(asked, error, page)
+                error_response(asked, error, page, HTML)
             }
             Err(problem) => {
                 tracing::error!(
@@ -709,9 +720,14 @@ impl Publisher {
     /// Answers with the page that is always there.
     fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
         log_error(asked, error);
+        if wants_problem(asked) {
+            let problem = error.problem().to_json(&format!("{:012x}", asked.id)).to_string();
+            return error_response(asked, error, problem, problem::MEDIA_TYPE);
+        }
         let prefix = self.host(asked).map_or("", |host| &host.prefix);
         let home = asked.home(prefix);
-        error_response(asked, error, error_page(asked, error).fallback(home.as_deref()))
+        let page = error_page(asked, error).fallback(home.as_deref());
+        error_response(asked, error, page, HTML)
     }
 }
 
@@ -761,13 +777,18 @@ fn log_error(asked: &Asked, error: &PublishError) {
     }
 }
 
-fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response<Body> {
+fn error_response(
+    asked: &Asked,
+    error: &PublishError,
+    page: String,
+    media_type: &'static str,
+) -> Response<Body> {
     let bytes = page.len() as u64;
     let is_head = asked.parts.method == Method::HEAD;
     let mut response = Response::new(if is_head { Body::empty() } else { Body::from(page) });
     *response.status_mut() = error.status();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&format!("{:012x}", asked.id)) {
@@ -775,7 +796,9 @@ fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response
     }
     match error {
         PublishError::Method { allow } => {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+            if let Ok(allow) = HeaderValue::from_str(allow) {
+                headers.insert(ALLOW, allow);
+            }
         }
         PublishError::Busy | PublishError::TooSlow => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

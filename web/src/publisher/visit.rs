@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
-use bough_store::Snapshot;
+use bough_store::{Database, Snapshot};
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
@@ -33,7 +33,6 @@ pub(crate) struct Asked {
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
     /// What it carried.
-    #[allow(dead_code, reason = "what works with it comes next")]
     pub(crate) received: Received,
     pub(crate) id: u64,
     /// When the answer has to be ready.
@@ -94,7 +93,7 @@ impl Asked {
 }
 
 /// Decodes a key or value of a query; what is not UTF-8 becomes a mark that shows so.
-fn form_text(text: &str) -> String {
+pub(super) fn form_text(text: &str) -> String {
     let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
     percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
@@ -102,6 +101,8 @@ fn form_text(text: &str) -> String {
 /// The site at the moment that was asked for, as the host that was asked for shows it.
 #[derive(Clone)]
 pub(crate) struct Visit {
+    /// The line that is shown, and written to.
+    pub(crate) database: Database,
     pub(crate) snapshot: Snapshot,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
