@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use crate::security::{Roles, Setting, Subject};
 use crate::value::{Digest, Value};
 use crate::{Name, Oid, OrderKey, Tid};
 
@@ -20,8 +21,23 @@ pub enum CellKey {
     Type,
     /// Where it stands.
     Place,
+    /// Whose it is.
+    Owner,
+    /// The roles that it runs with instead of its caller's, where it is a template.
+    ProxyRoles,
+    /// Which roles have one permission here and below.
+    Permission(Name),
+    /// The roles that somebody has here and below.
+    LocalRoles(Subject),
     /// One attribute.
     Attribute(Name),
+}
+
+impl CellKey {
+    /// Whether it says who may do what.
+    pub fn is_security(&self) -> bool {
+        matches!(self, Self::Owner | Self::ProxyRoles | Self::Permission(_) | Self::LocalRoles(_))
+    }
 }
 
 impl std::fmt::Display for CellKey {
@@ -29,6 +45,10 @@ impl std::fmt::Display for CellKey {
         match self {
             Self::Type => f.write_str("type"),
             Self::Place => f.write_str("place"),
+            Self::Owner => f.write_str("owner"),
+            Self::ProxyRoles => f.write_str("proxy roles"),
+            Self::Permission(permission) => write!(f, "permission {permission}"),
+            Self::LocalRoles(subject) => write!(f, "roles of {subject}"),
             Self::Attribute(name) => write!(f, "{name}"),
         }
     }
@@ -70,15 +90,21 @@ pub enum Content {
     Value(Value),
     /// The value of an attribute, kept aside.
     Large(Large),
+    /// A user.
+    Owner(Oid),
+    /// Roles.
+    Roles(Roles),
+    /// Who has a permission.
+    Setting(Setting),
 }
 
 impl Content {
-    /// Calls `visit` with every object that the content refers to; places do not count.
+    /// Calls `visit` with every object that the content refers to; places and owners do not count.
     pub fn references(&self, visit: &mut dyn FnMut(Oid)) {
         match self {
             Self::Value(value) => value.references(visit),
             Self::Large(large) => large.references.iter().copied().for_each(visit),
-            Self::Type(_) | Self::Place(_) => {}
+            Self::Type(_) | Self::Place(_) | Self::Owner(_) | Self::Roles(_) | Self::Setting(_) => {}
         }
     }
 }
@@ -157,6 +183,21 @@ impl Object {
         }
     }
 
+    /// The user whose it is.
+    pub fn owner(&self) -> Option<Oid> {
+        match self.content(&CellKey::Owner) {
+            Some(Content::Owner(owner)) => Some(*owner),
+            _ => None,
+        }
+    }
+
+    /// The cells that say who may do what.
+    pub fn security(&self) -> &[(CellKey, Cell)] {
+        let from = self.cells.partition_point(|(key, _)| *key < CellKey::Owner);
+        let count = self.cells[from..].iter().take_while(|(key, _)| key.is_security()).count();
+        &self.cells[from..from + count]
+    }
+
     /// The attribute's cell, looked up without making a key.
     pub fn attribute(&self, name: &str) -> Option<&Cell> {
         let found = self.cells.binary_search_by(|(key, _)| match key {
@@ -218,7 +259,8 @@ impl Object {
         let cell = |(key, cell): &(CellKey, Cell)| {
             let name = if let CellKey::Attribute(name) = key { name.as_str().len() + 16 } else { 0 };
             let content = match &cell.content {
-                Content::Type(_) | Content::Place(_) => 64,
+                Content::Type(_) | Content::Place(_) | Content::Owner(_) => 64,
+                Content::Roles(roles) | Content::Setting(Setting { roles, .. }) => 64 + roles.len() * 32,
                 Content::Value(value) => weigh(value),
                 Content::Large(large) => 64 + large.blobs.len() * 40 + large.references.len() * 16,
             };

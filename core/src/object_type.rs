@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::merge::MergePolicy;
+use crate::security::{PermissionTable, permission};
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
@@ -81,6 +82,42 @@ pub struct MethodSpec {
     pub permission: &'static str,
 }
 
+/// The permissions that the objects of a type ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guards {
+    /// To see one.
+    pub view: &'static str,
+    /// To make one, asked of its container.
+    pub add: &'static str,
+    /// To change the attributes of one.
+    pub edit: &'static str,
+    /// To delete one, or to move it away.
+    pub delete: &'static str,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            view: permission::VIEW,
+            add: permission::ADD,
+            edit: permission::EDIT,
+            delete: permission::DELETE,
+        }
+    }
+}
+
+impl Guards {
+    /// One permission for everything.
+    pub fn all(permission: &'static str) -> Self {
+        Self { view: permission, add: permission, edit: permission, delete: permission }
+    }
+
+    /// The same, but for seeing.
+    pub fn changes(permission: &'static str) -> Self {
+        Self { view: permission::VIEW, ..Self::all(permission) }
+    }
+}
+
 /// What an object type declares.
 #[derive(Clone, Debug)]
 pub struct TypeSchema {
@@ -98,6 +135,8 @@ pub struct TypeSchema {
     pub methods: Vec<MethodSpec>,
     /// Whether its objects are themselves methods: what shows the object on which a URL names them.
     pub applicable: bool,
+    /// What its objects ask of those who see and change them.
+    pub guards: Guards,
 }
 
 impl TypeSchema {
@@ -114,6 +153,7 @@ impl TypeSchema {
             attributes: Vec::new(),
             methods: Vec::new(),
             applicable: false,
+            guards: Guards::default(),
         })
     }
 
@@ -276,16 +316,32 @@ impl ObjectType for PlainType {
     }
 }
 
-/// The types of a site, by name.
+/// The types of a site, by name, and its permissions.
 #[derive(Clone, Default)]
 pub struct TypeRegistry {
     types: BTreeMap<Name, Arc<dyn ObjectType>>,
+    permissions: PermissionTable,
 }
 
 impl TypeRegistry {
     /// Adds a type; one of the same name that was there before is replaced.
     pub fn register(&mut self, object_type: impl ObjectType + 'static) {
         self.types.insert(object_type.schema().name.clone(), Arc::new(object_type));
+    }
+
+    /// The permissions and who has them where the tree says nothing.
+    pub fn permissions(&self) -> &PermissionTable {
+        &self.permissions
+    }
+
+    /// The same, to declare more.
+    pub fn permissions_mut(&mut self) -> &mut PermissionTable {
+        &mut self.permissions
+    }
+
+    /// What the objects of a type ask of those who see and change them.
+    pub fn guards(&self, of: Option<&Name>) -> Guards {
+        of.and_then(|of| self.schema(of.as_str())).map_or_else(Guards::default, |schema| schema.guards)
     }
 
     /// The type of that name.

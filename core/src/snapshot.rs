@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::object::{Content, Large, Object};
+use crate::security::Scope;
 use crate::value::Value;
 use crate::{Name, ObjectPath, Oid, OrderKey, Tid};
 
@@ -119,6 +120,28 @@ pub trait Snapshot {
     /// # Errors
     /// When the store cannot read it.
     fn large(&self, large: &Large) -> Result<Value, ReadError>;
+
+    /// What holds at an object for who may do what.
+    ///
+    /// # Errors
+    /// When the store cannot read it.
+    fn scope(&self, oid: Oid) -> Result<Arc<Scope>, ReadError> {
+        match self.known_scope(oid) {
+            Some(scope) => Ok(scope),
+            None => Scope::read(self, oid),
+        }
+    }
+
+    /// The same where it was kept.
+    fn known_scope(&self, oid: Oid) -> Option<Arc<Scope>> {
+        let _ = oid;
+        None
+    }
+
+    /// Keeps a scope, where the snapshot can.
+    fn keep_scope(&self, oid: Oid, scope: &Arc<Scope>) {
+        let _ = (oid, scope);
+    }
 }
 
 impl<S: Snapshot + ?Sized> Snapshot for &S {
@@ -139,6 +162,12 @@ impl<S: Snapshot + ?Sized> Snapshot for &S {
     }
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         (**self).large(large)
+    }
+    fn known_scope(&self, oid: Oid) -> Option<Arc<Scope>> {
+        (**self).known_scope(oid)
+    }
+    fn keep_scope(&self, oid: Oid, scope: &Arc<Scope>) {
+        (**self).keep_scope(oid, scope);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::name::NameError;
 use crate::object::{CellChange, Large, differing_cells};
 use crate::object_type::{TypeRegistry, TypeSchema};
 use crate::overlay::{self, OwnChildren};
+use crate::security::{GROUP, Roles, Setting, Subject, USER, USERS};
 use crate::snapshot::{self, Chain, Child, ChildrenPage, ReadError, Snapshot};
 use crate::value::{Value, ValueError};
 use crate::{CellKey, Content, Name, Object, ObjectPath, Oid, OrderKey, Place, Tid};
@@ -143,6 +144,7 @@ pub struct Transaction {
     ids: Arc<dyn IdSource>,
     now_micros: u64,
     added: u64,
+    maker: Option<Oid>,
     edited: HashMap<Oid, Edited>,
     children: HashMap<Oid, OwnChildren>,
     unchanged: Vec<(Oid, CellKey)>,
@@ -165,6 +167,7 @@ impl Transaction {
             ids,
             now_micros,
             added: 0,
+            maker: None,
             edited: HashMap::new(),
             children: HashMap::new(),
             unchanged: Vec::new(),
@@ -204,6 +207,7 @@ impl Transaction {
     ) -> Result<Oid, TransactionError> {
         self.require_room(parent, name, type_name, None)?;
         let mut cells: Vec<CellChange> = vec![(CellKey::Type, Some(Content::Type(type_name.clone())))];
+        cells.extend(self.owner_of_new(type_name));
         for (attribute, value) in attributes {
             check_value(&attribute, &value)?;
             cells.push((CellKey::Attribute(attribute), Some(Content::Value(value))));
@@ -232,6 +236,69 @@ impl Transaction {
             }
         }
         self.write(oid, &[(CellKey::Attribute(attribute.clone()), value.map(Content::Value))])
+    }
+
+    /// Says who has a permission here and below, or nothing about it.
+    ///
+    /// # Errors
+    /// When the object is not there or has too many cells.
+    pub fn set_permission(
+        &mut self,
+        oid: Oid,
+        permission: &Name,
+        setting: Option<Setting>,
+    ) -> Result<(), TransactionError> {
+        self.set_cell(oid, CellKey::Permission(permission.clone()), setting.map(Content::Setting))
+    }
+
+    /// Says which roles somebody has here and below; none takes them away.
+    ///
+    /// # Errors
+    /// When the object is not there or has too many cells.
+    pub fn set_local_roles(
+        &mut self,
+        oid: Oid,
+        whose: Subject,
+        roles: Roles,
+    ) -> Result<(), TransactionError> {
+        let roles = Some(roles).filter(|roles| !roles.is_empty());
+        self.set_cell(oid, CellKey::LocalRoles(whose), roles.map(Content::Roles))
+    }
+
+    /// Says whose the object is.
+    ///
+    /// # Errors
+    /// When the object is not there or has too many cells.
+    pub fn set_owner(&mut self, oid: Oid, owner: Option<Oid>) -> Result<(), TransactionError> {
+        self.set_cell(oid, CellKey::Owner, owner.map(Content::Owner))
+    }
+
+    /// Says with which roles the template runs instead of its caller's.
+    ///
+    /// # Errors
+    /// When the object is not there or has too many cells.
+    pub fn set_proxy_roles(&mut self, oid: Oid, roles: Option<Roles>) -> Result<(), TransactionError> {
+        self.set_cell(oid, CellKey::ProxyRoles, roles.map(Content::Roles))
+    }
+
+    /// Whose the objects shall be that are added and copied from now on; users and groups are nobody's.
+    pub fn set_maker(&mut self, maker: Option<Oid>) {
+        self.maker = maker;
+    }
+
+    fn set_cell(&mut self, oid: Oid, key: CellKey, content: Option<Content>) -> Result<(), TransactionError> {
+        let object = self.require_live(oid)?;
+        if content.is_some() && object.cells().len() >= CELLS_MAX && object.cell(&key).is_none() {
+            return Err(TransactionError::TooManyCells);
+        }
+        self.write(oid, &[(key, content)])
+    }
+
+    /// The owner of a new object of this type.
+    fn owner_of_new(&self, type_name: &Name) -> Option<CellChange> {
+        let is_somebody = [USERS, USER, GROUP].iter().any(|of| *type_name == *of);
+        let owner = self.maker.filter(|_| !is_somebody)?;
+        Some((CellKey::Owner, Some(Content::Owner(owner))))
     }
 
     /// Makes the object one of another type; its attributes stay.
@@ -346,12 +413,16 @@ impl Transaction {
             if depth > DEPTH_MAX {
                 return Err(TransactionError::TooDeep(self.path_of(place.parent)?));
             }
-            let cells: Vec<CellChange> = source
+            // Who may see it goes with a copy; whose it is, and who has roles at it, does not.
+            let goes_along =
+                |key: &CellKey| matches!(key, CellKey::Type | CellKey::Attribute(_) | CellKey::Permission(_));
+            let mut cells: Vec<CellChange> = source
                 .cells()
                 .iter()
-                .filter(|(key, _)| *key != CellKey::Place)
+                .filter(|(key, _)| goes_along(key))
                 .map(|(key, cell)| (key.clone(), Some(cell.content.clone())))
                 .collect();
+            cells.extend(source.type_name().and_then(|of| self.owner_of_new(of)));
             self.write(copy, &cells)?;
             self.put(copy, Some(place))?;
             count += 1;

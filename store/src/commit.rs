@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bough_core::Tid;
+use bough_core::security::Denial;
 use bough_core::transaction::ChangeSet;
 use parking_lot::{Condvar, Mutex};
 
@@ -28,7 +29,7 @@ use crate::line::{LineId, LineStatus};
 use crate::log::{AppendError, Log, LogError};
 use crate::note::Note;
 use crate::view::Shelf;
-use crate::weave::{Conflict, Origin, Overlay, Weaving, Woven};
+use crate::weave::{Conflict, Origin, Overlay, Weaving, Woven, denials};
 
 /// How many change sets are woven and appended before one sync: bounds how long the first waits for the last.
 const BATCH_MAX: usize = 1_000;
@@ -48,6 +49,9 @@ pub enum CommitError {
         /// Everything that stands against it.
         conflicts: Vec<Conflict>,
     },
+    /// Whoever asks for it may not change all of that. Nothing was written.
+    #[error("not allowed to change {} thing(s)", .0.len())]
+    Denied(Vec<Denial>),
     /// The version is not open. Nothing was written.
     #[error("cannot write to version `{name}`: it is {}", .status.word())]
     VersionClosed {
@@ -77,6 +81,14 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// What stands against a change set that was made looking at `base`.
+    pub(crate) fn of(base: Tid, conflicts: Vec<Conflict>) -> Self {
+        match denials(&conflicts) {
+            Some(denials) => Self::Denied(denials),
+            None => Self::Conflict { base, conflicts },
+        }
+    }
+
     /// Whether the same work, done again over the new head, may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict { .. })
@@ -282,7 +294,7 @@ fn commit_batch<'a>(
                     Ok(Some(tid))
                 }
                 Ok(Ok(None)) => Ok(None),
-                Ok(Err(conflicts)) => Err(CommitError::Conflict { base: request.changes.base, conflicts }),
+                Ok(Err(conflicts)) => Err(CommitError::of(request.changes.base, conflicts)),
                 Err(error) => Err(error),
             };
             outcomes.push((pending, outcome));
@@ -364,6 +376,8 @@ pub(crate) fn append_and_show(
     let Some(newest) = commits.last().map(|commit| commit.tid) else { return Ok(()) };
     let mut heads: Vec<(LineId, Tid, u32, Head)> = Vec::new();
     let (mut frames, mut written) = (Vec::new(), Vec::new());
+    // The newest of those that change what holds somewhere, to be known before any is shown.
+    let changes_rights = commits.iter().rev().find(|commit| commit.changes_rights).map(|commit| commit.tid);
     for commit in commits {
         let count = commit.frames.len();
         written.extend(commit.written);
@@ -397,6 +411,9 @@ pub(crate) fn append_and_show(
             engine.cache.keep_object(shelf, object.oid(), *tid, Some(object), witness);
         }
         engine.lines.take_in(*tid, &head.disk.lines);
+    }
+    if let Some(tid) = changes_rights {
+        engine.scopes.change(tid);
     }
     engine.head.store(newest.as_micros(), Ordering::SeqCst);
     stages.iter_mut().for_each(Stage::is_indexed);

@@ -32,6 +32,7 @@ use crate::line::{LineId, Lines};
 use crate::log::{self, Damage, Log, LogError, LogOptions, Position, SegmentLog};
 use crate::note::{CommitRecord, Kind, Note};
 use crate::replay::{ProgressSink, Replayed, replay};
+use crate::scopes::Scopes;
 use crate::snapshot::Snapshot;
 
 /// How often work is done again over a new head before the conflict is shown to its maker.
@@ -251,6 +252,7 @@ impl Database {
         // Not the last tid of the log, which may be that of a side record or of a commit that a crash cut short.
         let head = newest_commit(&index, &lines)?;
         let engine = Engine {
+            scopes: Scopes::new(head),
             disk,
             types: options.types,
             clock: options.clock,

@@ -26,6 +26,7 @@ use crate::keys::{self, RevisionAt};
 use crate::line::{LineId, Lines};
 use crate::log::{Location, Log, LogError, Position, SegmentLog};
 use crate::own::OwnBase;
+use crate::scopes::Scopes;
 use crate::view::Shelf;
 
 /// How many undos and redos of one object may lie on each other before it is written as a record of its own again:
@@ -90,6 +91,7 @@ pub(crate) struct Engine {
     pub(crate) blobs: Blobs,
     pub(crate) cache: Cache,
     pub(crate) lines: Lines,
+    pub(crate) scopes: Scopes,
     /// Counts views that are no state of the site.
     pub(crate) nowhere: AtomicU64,
     pub(crate) head: AtomicU64,

@@ -27,6 +27,7 @@ mod overrun;
 mod own;
 mod pack;
 mod replay;
+mod scopes;
 mod side;
 mod snapshot;
 mod spread;

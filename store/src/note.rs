@@ -1,5 +1,8 @@
 //! What a commit says of itself: its kind, who made it, when, and a sentence that a person recognises.
 
+use std::sync::Arc;
+
+use bough_core::security::Authority;
 use bough_core::{Oid, Tid};
 
 use crate::format::body::{KindDisk, MetaDisk};
@@ -107,7 +110,7 @@ impl Kind {
 }
 
 /// What the maker of a commit says of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Note {
     /// What kind of commit it is.
     pub kind: Kind,
@@ -117,6 +120,8 @@ pub struct Note {
     pub sentence: String,
     /// The request that it belongs to, if any.
     pub request: String,
+    /// Who says which changes may be made; none where all may. Not kept.
+    pub authority: Option<Arc<dyn Authority>>,
 }
 
 /// Longest sentence in bytes; the rest is cut off.
@@ -125,7 +130,19 @@ pub const SENTENCE_BYTES_MAX: usize = 1_000;
 impl Note {
     /// An ordinary change, made by nobody in particular.
     pub fn edit(sentence: impl Into<String>) -> Self {
-        Self { kind: Kind::Edit, principal: String::new(), sentence: sentence.into(), request: String::new() }
+        Self {
+            kind: Kind::Edit,
+            principal: String::new(),
+            sentence: sentence.into(),
+            request: String::new(),
+            authority: None,
+        }
+    }
+
+    /// The same with somebody who says which of its changes may be made.
+    #[must_use]
+    pub fn under(self, authority: Arc<dyn Authority>) -> Self {
+        Self { authority: Some(authority), ..self }
     }
 
     /// The same, made by `principal`.
@@ -152,6 +169,13 @@ impl Note {
             objects,
             parts: 0,
         }
+    }
+}
+
+impl std::fmt::Debug for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, principal, sentence, .. } = self;
+        write!(f, "Note({kind:?} by `{principal}`: {sentence})")
     }
 }
 

@@ -27,6 +27,19 @@ pub mod side_space {
     pub const PREVIEW: u8 = 1;
     /// How the site was last published: key `version-hosts`.
     pub const PUBLISHED: u8 = 2;
+    /// How users prove who they are: key the user's oid.
+    pub const CREDENTIALS: u8 = 3;
+    /// Browsers that are logged in: key the user's oid (16 bytes) and the digest of the secret (32).
+    pub const SESSIONS: u8 = 4;
+    /// API tokens: key the user's oid (16 bytes) and the token's id (8).
+    pub const TOKENS: u8 = 5;
+    /// One-time links: key the digest of the secret.
+    pub const INVITES: u8 = 6;
+    /// What happened to accounts, the newest first: key `u64::MAX` less the microseconds since 1970 (8 bytes,
+    /// big-endian) and a number (2).
+    pub const AUDIT: u8 = 7;
+    /// Browsers that a user has logged in with before: key `secret`.
+    pub const DEVICES: u8 = 8;
 }
 
 /// Longest key in bytes.
@@ -68,9 +81,21 @@ impl Database {
     /// # Errors
     /// When the store cannot be read.
     pub fn side_keys(&self, space: u8, prefix: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let from = keys::side(space, prefix);
+        self.side_keys_between(&from, &keys::behind(&from), limit)
+    }
+
+    /// The keys of a space from `first` on, in order, at most `limit`; expired ones are left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn side_keys_from(&self, space: u8, first: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.side_keys_between(&keys::side(space, first), &keys::behind(&keys::side(space, b"")), limit)
+    }
+
+    fn side_keys_between(&self, from: &[u8], end: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let engine = &self.inner.engine;
         let now = engine.clock.now_micros();
-        let from = keys::side(space, prefix);
         let mut found = Vec::new();
         let mut visit = |key: &[u8], value: &[u8]| {
             if parse(value).is_some_and(|(expires, _)| expires == 0 || expires > now) {
@@ -78,7 +103,7 @@ impl Database {
             }
             if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        engine.index.scan(&from, &keys::behind(&from), &mut visit)?;
+        engine.index.scan(from, end, &mut visit)?;
         Ok(found)
     }
 }
@@ -168,5 +193,14 @@ mod tests {
         database.write_side(&[put("old", Some("1"), 1), put("young", Some("2"), u64::MAX)]).unwrap();
         assert_eq!(database.side(7, b"old").unwrap(), None);
         assert_eq!(database.side_keys(7, b"", 10).unwrap(), [b"young".to_vec()]);
+    }
+
+    #[test]
+    fn keys_are_listed_from_any_of_them_on_and_no_further_than_their_space() {
+        let database = seeded("");
+        database.write_side(&["a", "b", "c"].map(|key| put(key, Some("1"), 0))).unwrap();
+        database.write_side(&[SideWrite { space: 8, ..put("d", Some("1"), 0) }]).unwrap();
+        assert_eq!(database.side_keys_from(7, b"b", 10).unwrap(), [b"b".to_vec(), b"c".to_vec()]);
+        assert_eq!(database.side_keys_from(7, b"aa", 1).unwrap(), [b"b".to_vec()]);
     }
 }

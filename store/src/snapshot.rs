@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bough_core::object::{Large, Object};
+use bough_core::security::Scope;
 use bough_core::snapshot::{Child, ChildrenPage, ReadError};
 use bough_core::{Oid, Tid, Value};
 use bytes::Bytes;
@@ -183,6 +184,14 @@ impl bough_core::Snapshot for Snapshot {
 
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         self.engine().large(large).map_err(read_error("a large value"))
+    }
+
+    fn known_scope(&self, oid: Oid) -> Option<Arc<Scope>> {
+        self.engine().scopes.get(self.view.shelf(), oid, self.view.tid)
+    }
+
+    fn keep_scope(&self, oid: Oid, scope: &Arc<Scope>) {
+        self.engine().scopes.keep(self.view.shelf(), oid, self.view.tid, scope);
     }
 }
 

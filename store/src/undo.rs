@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bough_core::merge::structure::Violation;
 use bough_core::merge::{Merge, merge_contents};
 use bough_core::object::{CellChange, differing_cells};
+use bough_core::security::Authority;
 use bough_core::snapshot::{Chain, ReadError, chain, chain_path};
 use bough_core::transaction::ObjectChange;
 use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Place, Tid};
@@ -30,7 +31,7 @@ use crate::log::Log;
 use crate::note::{CommitRecord, Kind, Note};
 use crate::snapshot::Snapshot;
 use crate::version::{OwnBack, own_back, reopening};
-use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay, Weaving};
+use crate::weave::{Conflict, ConflictReason, GoBack, Origin, Overlay, Weaving, denials};
 
 /// How many cells and URLs a preview names one by one.
 pub const PREVIEW_MAX: usize = 1_000;
@@ -228,15 +229,29 @@ impl Database {
     /// # Errors
     /// When a commit is not there or packed away, or the store cannot be read.
     pub fn undo_preview(&self, of: &[Tid], choices: &UndoChoices) -> Result<UndoPlan, UndoError> {
+        self.undo_preview_under(of, choices, None)
+    }
+
+    /// The same, asking somebody whether it may be done.
+    ///
+    /// # Errors
+    /// As [`Database::undo_preview`], and [`CommitError::Denied`].
+    pub fn undo_preview_under(
+        &self,
+        of: &[Tid],
+        choices: &UndoChoices,
+        authority: Option<Arc<dyn Authority>>,
+    ) -> Result<UndoPlan, UndoError> {
         let engine = &self.inner.engine;
         let snapshot = self.snapshot();
         let mut plan = plan(engine, &snapshot, of, choices)?;
         if plan.blockers.is_empty() {
             let mut overlay = Overlay::new(engine, self.line)?;
-            let note = Note::edit("");
+            let note = Note { authority, ..Note::edit("") };
             let mut stage = Stage::new(Arc::clone(engine));
             let origin = Origin::new(&mut stage, &note, (Tid::MAX, 0));
             if let Err(conflicts) = plan.weave(&mut overlay, origin)? {
+                refuse_denied(&conflicts)?;
                 plan.block(engine, &snapshot, conflicts)?;
             }
         }
@@ -278,11 +293,18 @@ impl Database {
                     let shown = append_and_show(engine, vec![woven], &mut [own_stage, stage]);
                     return shown.map(|()| Some(tid)).map_err(|failure| failure.to_error().into());
                 }
-                Err(conflicts) => plan.block(engine, &snapshot, conflicts)?,
+                Err(conflicts) => {
+                    refuse_denied(&conflicts)?;
+                    plan.block(engine, &snapshot, conflicts)?;
+                }
             }
         }
         Err(UndoError::Blocked { blockers: plan.blockers })
     }
+}
+
+fn refuse_denied(conflicts: &[Conflict]) -> Result<(), CommitError> {
+    denials(conflicts).map_or(Ok(()), |denials| Err(CommitError::Denied(denials)))
 }
 
 /// One undone commit's part in an object.

@@ -10,6 +10,7 @@
 
 mod edit;
 mod frames;
+mod judge;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use bough_core::merge::structure::{Checker, Places, Standing, Violation};
 use bough_core::merge::{CellConflict, merge_changes};
 use bough_core::object::{CellChange, CellKey, Large, Object};
+use bough_core::security::Denial;
 use bough_core::snapshot::ReadError;
 use bough_core::transaction::{CELLS_MAX, ChangeSet, ObjectChange};
 use bough_core::value::Digest;
@@ -65,6 +67,18 @@ pub enum ConflictReason {
     Structure(Violation),
     /// The object would have too many cells.
     TooManyCells,
+    /// Whoever asks for it may not change that.
+    Denied(Denial),
+}
+
+/// What was denied, where anything was.
+pub(crate) fn denials(conflicts: &[Conflict]) -> Option<Vec<Denial>> {
+    let denied = conflicts.iter().filter_map(|conflict| match &conflict.reason {
+        ConflictReason::Denied(denial) => Some(denial.clone()),
+        _ => None,
+    });
+    let denied: Vec<Denial> = denied.collect();
+    (!denied.is_empty()).then_some(denied)
 }
 
 impl Conflict {
@@ -87,6 +101,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) makes: Option<LineDisk>,
     /// Whether it follows the plan of a merge, in which objects may be below deleted ones: as one side left them there.
     pub(crate) is_planned: bool,
+    /// Whether whoever makes it is asked what may be changed: not where a version takes in what its parent line has.
+    pub(crate) is_judged: bool,
     /// The frames of the same commit on other lines, which go before.
     pub(crate) together_with: Vec<(NewFrame, Head)>,
 }
@@ -94,12 +110,26 @@ pub(crate) struct Origin<'a> {
 impl<'a> Origin<'a> {
     /// A commit at a moment: its tid, and the time in microseconds since 1970.
     pub(crate) fn new(stage: &'a mut Stage, note: &'a Note, (tid, now_micros): (Tid, u64)) -> Self {
-        Self { stage, note, tid, now_micros, makes: None, is_planned: false, together_with: Vec::new() }
+        Self {
+            stage,
+            note,
+            tid,
+            now_micros,
+            makes: None,
+            is_planned: false,
+            is_judged: true,
+            together_with: Vec::new(),
+        }
     }
 
     /// The same, as the plan of a merge has it.
     pub(crate) fn planned(self) -> Self {
         Self { is_planned: true, ..self }
+    }
+
+    /// The same, for what nobody needs a right to change.
+    pub(crate) fn unjudged(self) -> Self {
+        Self { is_judged: false, ..self }
     }
 
     /// The same, which makes that of a version.
@@ -128,6 +158,8 @@ pub(crate) struct Woven {
     pub(crate) frames: Vec<(NewFrame, Head)>,
     /// What it wrote, where that is worth keeping in memory: few objects, which will soon be read or written again.
     pub(crate) written: Vec<Arc<Object>>,
+    /// Whether it may change who may do what at objects that were there before.
+    pub(crate) changes_rights: bool,
 }
 
 /// How many objects a commit may write that are kept in memory afterwards. More would push out what is read more often.
@@ -402,6 +434,12 @@ impl<'a> Overlay<'a> {
         if edits.is_empty() && back.is_empty() && of.makes.is_none() && of.together_with.is_empty() {
             return Ok(Ok(None));
         }
+        if of.is_judged {
+            let denied = self.denied(&edits, back, of.note)?;
+            if !denied.is_empty() {
+                return Ok(Err(denied));
+            }
+        }
         for edit in &edits {
             self.put_object(edit.after.oid(), Over::Object(Arc::clone(&edit.after), edit.own.clone()));
         }
@@ -450,9 +488,13 @@ impl<'a> Overlay<'a> {
             let digest = *blake3::hash(&record).as_bytes();
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
+        let changes_rights = !back.is_empty()
+            || of.is_planned
+            || !of.is_judged
+            || edits.iter().any(|edit| edit.changes_rights(&self.engine.types));
         let objects = (edits.len() + back.len()) as u64;
         let meta = of.note.to_disk(of.now_micros, base, container, objects);
-        Ok(Ok(Some(Woven { written: worth_keeping(edits), ..frames.finish(meta) })))
+        Ok(Ok(Some(Woven { written: worth_keeping(edits), changes_rights, ..frames.finish(meta) })))
     }
 
     /// The conflicts of cells that the change set's maker relied on.

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use axum::http::StatusCode;
 use bough_core::Tid;
 use bough_core::object_type::MethodError;
+use bough_core::security::Denial;
 use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
@@ -62,8 +63,13 @@ pub(crate) enum PublishError {
     Versions(#[source] VersionError),
     #[error("the method is not allowed")]
     Method { allow: Cow<'static, str> },
-    #[error("the method needs the permission `{0}`")]
-    Permission(&'static str),
+    #[error("somebody has to log in first")]
+    LogIn,
+    #[error("not allowed: it takes the permission `{0}`")]
+    Forbidden(String),
+    /// What the store says; who asks is told less.
+    #[error("not allowed to change {} thing(s)", .0.len())]
+    Denied(Vec<Denial>),
     #[error("argument: {0}")]
     Argument(String),
     #[error("the link's target is not usable: {0}")]
@@ -88,15 +94,15 @@ pub(crate) enum PublishError {
     Reply(String),
     /// What only programs ask for.
     #[error("{0}")]
-    Problem(Box<Problem>),
+    Problem(Problem),
     /// The same, with what the log should know.
     #[error("{0}")]
-    Failed(Box<Problem>, #[source] Box<dyn std::error::Error + Send + Sync>),
+    Failed(Problem, #[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<Problem> for PublishError {
     fn from(problem: Problem) -> Self {
-        Self::Problem(Box::new(problem))
+        Self::Problem(problem)
     }
 }
 
@@ -105,6 +111,7 @@ impl From<HistoryError> for PublishError {
         match error {
             HistoryError::Packed { horizon, .. } => Self::Packed { horizon },
             HistoryError::Future { head, .. } => Self::Future { head },
+            HistoryError::NoSuchCommit(_) => Problem::new(Code::NotFound, error.to_string()).into(),
             other => Self::History(other),
         }
     }
@@ -145,7 +152,10 @@ impl PublishError {
             | Self::Link(_) => StatusCode::NOT_FOUND,
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Permission(_) => StatusCode::FORBIDDEN,
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::Denied(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -165,7 +175,7 @@ impl PublishError {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Path(problem) => problem.to_string(),
-            Self::Problem(problem) | Self::Failed(problem, _) => problem.detail.clone(),
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.detail().to_owned(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
             Self::BodyCut(_) => "What was sent did not come to its end.".into(),
@@ -206,8 +216,17 @@ impl PublishError {
                  Please ask whoever gave it to you for a new one."
                 .into(),
             Self::Method { .. } => "That cannot be done at this address.".into(),
-            Self::Permission(permission) => {
-                format!("This needs the permission `{permission}`, and logging in is not possible yet.")
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => {
+                "This is not for everybody. Please log in.".into()
+            }
+            Self::Forbidden(permission) => {
+                format!(
+                    "You are logged in, but this takes the permission \"{permission}\" here, which you do not have."
+                )
+            }
+            Self::Denied(_) => "You are logged in, but you may not change that.".into(),
+            Self::Template(TemplateError::Denied { asks: true }) => {
+                "You are logged in, but this page shows something that you may not see.".into()
             }
             Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),
@@ -226,7 +245,7 @@ impl PublishError {
     /// The same for programs.
     pub(crate) fn problem(&self) -> Problem {
         let code = match self {
-            Self::Problem(problem) | Self::Failed(problem, _) => return (**problem).clone(),
+            Self::Problem(problem) | Self::Failed(problem, _) => return problem.clone(),
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => Code::PathTooLong,
             Self::Path(_) => Code::Path,
             Self::Host(_) => Code::Host,
@@ -242,7 +261,10 @@ impl PublishError {
             Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => Code::Gone,
             Self::Moment(_) | Self::Argument(_) | Self::VersionTwice => Code::Argument,
             Self::Method { .. } => Code::Method,
-            Self::Permission(_) => Code::Denied,
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => Code::LogIn,
+            Self::Forbidden(_) | Self::Denied(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+                Code::Denied
+            }
             Self::Range { .. } => Code::Range,
             Self::Busy => Code::Busy,
             Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => Code::TooSlow,

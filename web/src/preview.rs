@@ -47,6 +47,8 @@ pub struct PreviewLink {
     pub made_micros: u64,
     /// Who made it.
     pub made_by: String,
+    /// The user who made it, and as whom it is looked at; none for the owner of the machine.
+    pub maker: Option<Oid>,
     /// What it is for.
     pub label: String,
 }
@@ -60,6 +62,8 @@ pub struct NewPreviewLink {
     pub expires_micros: u64,
     /// Who makes it.
     pub made_by: String,
+    /// The user who makes it; none for the owner of the machine.
+    pub maker: Option<Oid>,
     /// What it is for, at most [`PREVIEW_LABEL_BYTES_MAX`] bytes.
     pub label: String,
 }
@@ -104,6 +108,8 @@ struct LinkDisk {
     expires_micros: u64,
     made_micros: u64,
     made_by: String,
+    #[serde(default)]
+    maker: Option<String>,
     label: String,
 }
 
@@ -158,6 +164,7 @@ pub fn make_preview_link(
         expires_micros: new.expires_micros,
         made_micros: now,
         made_by: new.made_by.clone(),
+        maker: new.maker.map(|maker| maker.to_string()),
         label: new.label.clone(),
     };
     let value = serde_json::to_vec(&disk).unwrap_or_else(|error| unreachable!("BUG: plain data: {error}"));
@@ -248,6 +255,7 @@ impl LinkDisk {
             expires_micros: self.expires_micros,
             made_micros: self.made_micros,
             made_by: self.made_by,
+            maker: self.maker.map(|maker| maker.parse()).transpose().ok()?,
             label: self.label,
         })
     }
@@ -313,6 +321,7 @@ mod tests {
             subtree: Oid::ROOT,
             expires_micros: version.now_micros() + for_micros,
             made_by: "ana".into(),
+            maker: None,
             label: label.into(),
         };
         let (link, path) = make_preview_link(version, &new).unwrap();
@@ -367,6 +376,7 @@ mod tests {
             subtree: Oid::ROOT,
             expires_micros: trunk.now_micros(),
             made_by: String::new(),
+            maker: None,
             label: String::new(),
         };
         assert!(matches!(make_preview_link(&versions[0], &new), Err(PreviewError::Expired)));
@@ -379,6 +389,7 @@ mod tests {
             subtree: Oid::ROOT,
             expires_micros: u64::MAX,
             made_by: String::new(),
+            maker: None,
             label: "x".repeat(PREVIEW_LABEL_BYTES_MAX),
         };
         assert!(matches!(make_preview_link(&trunk, &new), Err(PreviewError::Version(VersionError::Trunk))));

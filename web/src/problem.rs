@@ -46,6 +46,7 @@ codes! {
     NotFound "not-found" NOT_FOUND "Nothing is here"
     Gone "gone" GONE "It is gone"
     Method "method" METHOD_NOT_ALLOWED "This cannot be done here"
+    LogIn "log-in" UNAUTHORIZED "Somebody has to log in first"
     Denied "denied" FORBIDDEN "This is not allowed"
     Origin "origin" FORBIDDEN "The request comes from another site"
     Precondition "precondition" PRECONDITION_FAILED "It is not as the request says"
@@ -68,57 +69,70 @@ codes! {
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
-    /// What was attempted, on what, and why it was not done.
-    pub(crate) detail: String,
-    /// What was expected.
-    pub(crate) expected: Option<String>,
-    /// What was found instead.
-    pub(crate) found: Option<String>,
-    /// What to do about it.
-    pub(crate) advice: Option<String>,
-    /// Further members.
-    pub(crate) more: Map<String, Json>,
+    said: Box<Said>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Said {
+    detail: String,
+    expected: Option<String>,
+    found: Option<String>,
+    advice: Option<String>,
+    more: Map<String, Json>,
 }
 
 impl Problem {
+    /// `detail` says what was attempted, on what, and why it was not done.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { code, detail, expected: None, found: None, advice: None, more: Map::new() }
+        Self { code, said: Box::new(Said { detail: detail.into(), ..Said::default() }) }
     }
 
+    /// What was attempted, and why it was not done.
+    pub(crate) fn detail(&self) -> &str {
+        &self.said.detail
+    }
+
+    /// The same with what was expected.
     #[must_use]
-    pub(crate) fn expected(self, expected: impl Into<String>) -> Self {
-        Self { expected: Some(expected.into()), ..self }
+    pub(crate) fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.said.expected = Some(expected.into());
+        self
     }
 
+    /// The same with what was found instead.
     #[must_use]
-    pub(crate) fn found(self, found: impl Into<String>) -> Self {
-        Self { found: Some(found.into()), ..self }
+    pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
+        self.said.found = Some(found.into());
+        self
     }
 
+    /// The same with what to do about it.
     #[must_use]
-    pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
-        Self { advice: Some(advice.into()), ..self }
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.said.advice = Some(advice.into());
+        self
     }
 
+    /// The same with a further member.
     #[must_use]
     pub(crate) fn with(mut self, member: &str, value: impl Into<Json>) -> Self {
-        self.more.insert(member.to_owned(), value.into());
+        self.said.more.insert(member.to_owned(), value.into());
         self
     }
 
     /// As it is sent. `id` is the one under which the log knows the request.
     pub(crate) fn to_json(&self, id: &str) -> Json {
         let (code, status, title) = self.code.facts();
-        let mut members = self.more.clone();
+        let said = &self.said;
+        let mut members = said.more.clone();
         let mut put = |member: &str, value: Json| members.insert(member.to_owned(), value);
         put("type", format!("urn:bough:problem:{code}").into());
         put("title", title.into());
         put("status", status.as_u16().into());
-        put("detail", self.detail.as_str().into());
+        put("detail", said.detail.as_str().into());
         put("code", code.into());
         put("id", id.into());
-        for (member, text) in [("expected", &self.expected), ("found", &self.found), ("advice", &self.advice)]
+        for (member, text) in [("expected", &said.expected), ("found", &said.found), ("advice", &said.advice)]
         {
             if let Some(text) = text {
                 put(member, text.as_str().into());
@@ -130,7 +144,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.facts().0, self.detail)
+        write!(f, "{}: {}", self.code.facts().0, self.detail())
     }
 }
 

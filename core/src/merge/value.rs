@@ -92,7 +92,11 @@ fn value_of(content: &Content, fetch: FetchLarge<'_>) -> Result<Option<Value>, R
     match content {
         Content::Value(value) => Ok(Some(value.clone())),
         Content::Large(large) => fetch(large).map(Some),
-        Content::Type(_) | Content::Place(_) => Ok(None),
+        Content::Type(_)
+        | Content::Place(_)
+        | Content::Owner(_)
+        | Content::Roles(_)
+        | Content::Setting(_) => Ok(None),
     }
 }
 

@@ -341,7 +341,7 @@ fn printed(changes: &[ObjectChange]) -> String {
         Some(Content::Value(value)) => format!("{key}={}", value.as_text().unwrap_or("?")),
         Some(Content::Place(place)) => format!("place={}/{}", place.parent, place.name),
         Some(Content::Type(of)) => format!("type={of}"),
-        Some(Content::Large(_)) => unreachable!("nothing is large here"),
+        Some(other) => unreachable!("{other:?} is not written here"),
     };
     let object = |change: &ObjectChange| {
         let cells: Vec<String> = change.cells.iter().map(cell).collect();

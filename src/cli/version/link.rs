@@ -79,6 +79,7 @@ impl SiteCommand for Link {
             subtree,
             expires_micros: version.now_micros() + self.expires * 1_000_000,
             made_by: asker.principal().to_owned(),
+            maker: None,
             label: self.label.clone(),
         };
         let (link, url_path) = make_preview_link(&version, &new).map_err(failed)?;

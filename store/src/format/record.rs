@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bough_core::object::{Cell, Large};
+use bough_core::security::{Roles, Setting, Subject};
 use bough_core::value::{BlobRef, Digest};
 use bough_core::{CellKey, Content, Name, Object, Oid, Place, Tid};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,17 @@ pub(super) enum CellKeyDisk {
     Type,
     Place,
     Attribute(String),
+    Owner,
+    ProxyRoles,
+    Permission(String),
+    LocalRoles(SubjectDisk),
+}
+
+/// Who has local roles. Variants are only added at the end.
+#[derive(Serialize, Deserialize)]
+pub(super) enum SubjectDisk {
+    Principal([u8; 16]),
+    Name(String),
 }
 
 /// What a cell holds. Variants are only added at the end.
@@ -29,6 +41,9 @@ pub(super) enum ContentDisk {
     Place(PlaceDisk),
     Value(ValueDisk),
     Large(LargeDisk),
+    Owner([u8; 16]),
+    Roles(Vec<String>),
+    Setting { roles: Vec<String>, acquire: bool },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,7 +99,17 @@ pub(super) fn cell_key_disk(key: &CellKey) -> CellKeyDisk {
     match key {
         CellKey::Attribute(name) => CellKeyDisk::Attribute(name.to_string()),
         CellKey::Place => CellKeyDisk::Place,
-        _ => CellKeyDisk::Type,
+        CellKey::Type => CellKeyDisk::Type,
+        CellKey::Owner => CellKeyDisk::Owner,
+        CellKey::ProxyRoles => CellKeyDisk::ProxyRoles,
+        CellKey::Permission(name) => CellKeyDisk::Permission(name.to_string()),
+        CellKey::LocalRoles(Subject::Principal(oid)) => {
+            CellKeyDisk::LocalRoles(SubjectDisk::Principal(oid.to_bytes()))
+        }
+        CellKey::LocalRoles(Subject::Name(name)) => {
+            CellKeyDisk::LocalRoles(SubjectDisk::Name(name.to_string()))
+        }
+        other => unreachable!("BUG: {other:?} has no form on disk"),
     }
 }
 
@@ -93,7 +118,24 @@ pub(super) fn cell_key_core(disk: CellKeyDisk) -> Result<CellKey, FormatError> {
         CellKeyDisk::Type => CellKey::Type,
         CellKeyDisk::Place => CellKey::Place,
         CellKeyDisk::Attribute(name) => CellKey::Attribute(legal(WHAT, &name)?),
+        CellKeyDisk::Owner => CellKey::Owner,
+        CellKeyDisk::ProxyRoles => CellKey::ProxyRoles,
+        CellKeyDisk::Permission(name) => CellKey::Permission(legal(WHAT, &name)?),
+        CellKeyDisk::LocalRoles(SubjectDisk::Principal(oid)) => {
+            CellKey::LocalRoles(Subject::Principal(Oid::from_bytes(oid)))
+        }
+        CellKeyDisk::LocalRoles(SubjectDisk::Name(name)) => {
+            CellKey::LocalRoles(Subject::Name(legal(WHAT, &name)?))
+        }
     })
+}
+
+fn roles_disk(roles: &Roles) -> Vec<String> {
+    roles.iter().map(Name::to_string).collect()
+}
+
+fn roles_core(roles: &[String]) -> Result<Roles, FormatError> {
+    Ok(Roles::new(roles.iter().map(|role| legal(WHAT, role)).collect::<Result<Vec<_>, _>>()?))
 }
 
 pub(super) fn legal(what: &'static str, name: &str) -> Result<Name, FormatError> {
@@ -111,6 +153,11 @@ pub(super) fn content_disk(content: &Content) -> ContentDisk {
             references: large.references.iter().map(|oid| oid.to_bytes()).collect(),
         }),
         Content::Value(value) => ContentDisk::Value(value.into()),
+        Content::Owner(owner) => ContentDisk::Owner(owner.to_bytes()),
+        Content::Roles(roles) => ContentDisk::Roles(roles_disk(roles)),
+        Content::Setting(Setting { roles, acquire }) => {
+            ContentDisk::Setting { roles: roles_disk(roles), acquire: *acquire }
+        }
         other => unreachable!("BUG: {other:?} has no form on disk"),
     }
 }
@@ -120,6 +167,11 @@ pub(super) fn content_core(disk: ContentDisk) -> Result<Content, FormatError> {
         ContentDisk::Type(name) => Content::Type(legal(WHAT, &name)?),
         ContentDisk::Place(place) => Content::Place(Place::try_from(place)?),
         ContentDisk::Value(value) => Content::Value(value.into()),
+        ContentDisk::Owner(owner) => Content::Owner(Oid::from_bytes(owner)),
+        ContentDisk::Roles(roles) => Content::Roles(roles_core(&roles)?),
+        ContentDisk::Setting { roles, acquire } => {
+            Content::Setting(Setting { roles: roles_core(&roles)?, acquire })
+        }
         ContentDisk::Large(large) => {
             let blob = |(digest, bytes)| BlobRef { digest: Digest(digest), bytes };
             let blobs: Arc<[BlobRef]> = large.blobs.into_iter().map(blob).collect();
@@ -185,6 +237,42 @@ mod tests {
         assert_eq!(
             hex,
             include_str!("golden/record-1.hex").trim(),
+            "a database of this format would not read"
+        );
+    }
+
+    #[test]
+    fn what_says_who_may_do_what_reads_back_as_it_was_and_its_bytes_never_change() {
+        let name = |text| Name::new(text).unwrap();
+        let cell = |content| Cell { tid: Tid::from_micros(10), content };
+        let roles = Roles::named(["Editor", "Manager"]);
+        let object = Object::new(
+            Oid::from_u128(9),
+            Tid::from_micros(20),
+            vec![
+                (CellKey::Owner, cell(Content::Owner(Oid::from_u128(7)))),
+                (CellKey::ProxyRoles, cell(Content::Roles(roles.clone()))),
+                (
+                    CellKey::Permission(name("View")),
+                    cell(Content::Setting(Setting { roles: roles.clone(), acquire: true })),
+                ),
+                (
+                    CellKey::Permission(name("Edit content")),
+                    cell(Content::Setting(Setting { roles: Roles::default(), acquire: false })),
+                ),
+                (
+                    CellKey::LocalRoles(Subject::Principal(Oid::from_u128(8))),
+                    cell(Content::Roles(roles.clone())),
+                ),
+                (CellKey::LocalRoles(Subject::Name(name("ann"))), cell(Content::Roles(roles))),
+            ],
+        );
+        let bytes = encode_record(&object);
+        assert_eq!(decode_record(object.oid(), object.revision(), &bytes).unwrap(), object);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            include_str!("golden/record-1-security.hex").trim(),
             "a database of this format would not read"
         );
     }

@@ -83,7 +83,7 @@ impl Database {
             let along = objects.iter().copied().filter(|oid| !selected.contains(oid)).collect();
             let moment = next_tid(engine, engine.log.last_tid());
             let mut stage = Stage::new(Arc::clone(engine));
-            let origin = Origin::new(&mut stage, &note, moment);
+            let origin = Origin::new(&mut stage, &note, moment).unjudged();
             let origin = if stays_dead { origin.planned() } else { origin };
             match engine.weave_own(self.line, own, None, origin) {
                 Ok(_) if dry_run => return Ok(Discarded { tid: None, objects, along }),

@@ -140,6 +140,16 @@ fn similar_text(similar: &[String]) -> String {
     if similar.is_empty() { String::new() } else { format!(" (there is {})", similar.join(", ")) }
 }
 
+impl VersionError {
+    /// What stands against a merge that is planned.
+    fn of(conflicts: Vec<weave::Conflict>) -> Self {
+        match weave::denials(&conflicts) {
+            Some(denials) => CommitError::Denied(denials).into(),
+            None => Self::Incomplete(conflicts),
+        }
+    }
+}
+
 impl From<StoreError> for VersionError {
     fn from(error: StoreError) -> Self {
         Self::History(error.into())

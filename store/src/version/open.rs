@@ -151,7 +151,7 @@ impl Database {
         let note = note.of_kind(Kind::Open { parent: self.line, base });
         let (tid, now) = next_tid(engine, engine.log.last_tid());
         let mut stage = Stage::new(Arc::clone(engine));
-        let origin = Origin::new(&mut stage, &note, (tid, now)).making(state.to_disk(line));
+        let origin = Origin::new(&mut stage, &note, (tid, now)).unjudged().making(state.to_disk(line));
         let woven = Overlay::opening(engine, line, &below).weave_opening(origin)?;
         append_and_show(engine, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
         drop(lead);
@@ -287,7 +287,7 @@ impl Engine {
     ) -> Result<Tid, VersionError> {
         let moment = next_tid(self, self.log.last_tid());
         let mut stage = Stage::new(Arc::clone(self));
-        let woven = self.weave_own(line, own, state, Origin::new(&mut stage, note, moment))?;
+        let woven = self.weave_own(line, own, state, Origin::new(&mut stage, note, moment).unjudged())?;
         append_and_show(self, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
         Ok(moment.0)
     }

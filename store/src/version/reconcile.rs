@@ -103,7 +103,7 @@ impl Database {
         }
         let mut own_stage = Stage::new(Arc::clone(engine));
         let state = (state != *sides.state).then_some(state);
-        let origin = Origin::new(&mut own_stage, &note, (tid, now)).planned();
+        let origin = Origin::new(&mut own_stage, &note, (tid, now)).unjudged().planned();
         let on_version = engine.weave_own(self.line, own, state, origin)?;
         let mut stage = Stage::new(Arc::clone(engine));
         for (_, content) in plan.writes.iter_mut().flat_map(|change| &mut change.cells) {
@@ -111,7 +111,7 @@ impl Database {
         }
         let mut overlay = Overlay::new(engine, sides.parent.line())?;
         let origin = Origin::new(&mut stage, &note, (tid, now)).planned().together_with(on_version);
-        let woven = overlay.weave_back(&[], &plan.writes, origin)?.map_err(VersionError::Incomplete)?;
+        let woven = overlay.weave_back(&[], &plan.writes, origin)?.map_err(VersionError::of)?;
         let woven = woven.ok_or_else(|| StoreError::Missing { what: "what to merge".into() })?;
         let mut stages = [own_stage, stage];
         append_and_show(engine, vec![woven], &mut stages).map_err(|failure| failure.to_error())?;
@@ -177,7 +177,7 @@ impl Database {
         let (parent, base) = (sides.parent.line(), sides.parent.tid());
         let state = LineState { parent, base, status, ..LineState::clone(&sides.state) };
         let note = note.of_kind(Kind::Update { to: base });
-        let origin = Origin::new(&mut stage, &note, moment).planned();
+        let origin = Origin::new(&mut stage, &note, moment).unjudged().planned();
         let woven = engine.weave_own(self.line, own, Some(state), origin)?;
         append_and_show(engine, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
         self.forget_resolutions();

@@ -193,7 +193,7 @@ pub(crate) fn reopening(
         let state = (reopened != *epoch.state).then_some(reopened);
         let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();
         owns.sort_by_key(|(oid, _)| *oid);
-        let origin = Origin::new(stage, note, moment).planned();
+        let origin = Origin::new(stage, note, moment).unjudged().planned();
         match engine.weave_own(version, owns, state, origin) {
             Ok(woven) => frames.push(woven),
             Err(VersionError::History(error)) => return Err(error.into()),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bough_core::object::Object;
+use bough_core::object_type::TypeRegistry;
 use bough_core::{Name, Oid, Place, Tid};
 
 use crate::format::body::{ChangeDisk, FactsDisk, PlaceChangeDisk};
@@ -53,6 +54,22 @@ impl Edit {
             true => self.takes_name.then_some(Move { oid, before: None, after }),
             false => Some(Move { oid, before, after }),
         }
+    }
+
+    /// Whether it may change who may do what at something that was there before.
+    pub(super) fn changes_rights(&self, types: &TypeRegistry) -> bool {
+        let Some(before) = &self.before else { return false };
+        let says = |object: &Object| -> Vec<_> {
+            object.security().iter().map(|(key, cell)| (key.clone(), cell.content.clone())).collect()
+        };
+        if says(before) != says(&self.after) {
+            return true;
+        }
+        let schema = before.type_name().and_then(|of| types.schema(of.as_str()));
+        let holds_others = schema.is_none_or(|schema| schema.container) || !before.security().is_empty();
+        let parent = |place: Option<&Place>| place.map(|place| place.parent);
+        let [from, to] = self.places();
+        holds_others && parent(from) != parent(to)
     }
 
     pub(super) fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {

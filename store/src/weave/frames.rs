@@ -45,6 +45,6 @@ impl FramesBuilder {
         let (body, content, head) = self.body.finish(Some(meta));
         let frame = NewFrame { kind: FrameKind::Commit, tid: self.tid, line: self.line.0, content, body };
         self.frames.push((frame, head));
-        Woven { tid: self.tid, frames: self.frames, written: Vec::new() }
+        Woven { tid: self.tid, frames: self.frames, written: Vec::new(), changes_rights: false }
     }
 }

@@ -9,10 +9,15 @@
 //! - What a version shows is kept by nobody, not by the browser either, so that a link taken back shows nothing more.
 //! - Every answer of a host that other lines may answer from, too, says so (`Vary`).
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use bough_core::security::permission::{LIST, VERSIONS, VIEW};
+use bough_core::security::{Access, Actor, Principal, Roles, Within, user};
 use bough_core::snapshot::{Chain, ReadError, chain};
+use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{Address, Target, VERSION};
 use bough_core::{Object, Oid, Snapshot, Tid};
 use bough_store::version::{VersionError, VersionInfo};
@@ -28,6 +33,7 @@ use crate::preview::{PreviewLink, STEP, Verdict, judge};
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
 const HEADER: HeaderName = HeaderName::from_static("bough-version");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// The cookie that holds the token of a preview link.
 const COOKIE_NAME: &str = "bough-preview";
@@ -58,11 +64,13 @@ pub(crate) struct Shown {
     pub(crate) way: Way,
     /// The object outside of which nothing has a URL, for those who came by a preview link.
     pub(crate) only_below: Option<Oid>,
+    /// As whom the version is seen, where that is not whoever asks.
+    pub(crate) actor: Option<Actor>,
 }
 
 impl Shown {
-    fn of(database: Database, info: VersionInfo, way: Way, only_below: Option<Oid>) -> Self {
-        Self { database, name: info.name, opened: info.opened, way, only_below }
+    fn of(database: Database, info: VersionInfo, way: Way, actor: Option<Actor>) -> Self {
+        Self { database, name: info.name, opened: info.opened, way, only_below: None, actor }
     }
 }
 
@@ -101,19 +109,29 @@ impl Publisher {
             }
             None => {
                 let Some(name) = address.version.or(header) else { return Ok(None) };
-                if !self.is_local(asked) {
-                    return Err(PublishError::NotFound);
-                }
+                let Some(actor) = self.version_actor(asked)? else { return Err(PublishError::NotFound) };
                 if address.version.is_some() && header.is_some_and(|header| header != name) {
                     return Err(PublishError::VersionTwice);
                 }
                 let way = if address.version.is_some() { Way::Path } else { Way::Header };
                 let (database, info) = self.version(name)?;
-                Shown::of(database, info, way, None)
+                Shown::of(database, info, way, actor)
             }
         };
         let _ = asked.shown.set(shown);
         Ok(None)
+    }
+
+    /// As whom a request may see versions, none where it may not. Whoever asks may, by his permission; and as long as
+    /// nobody can log in, whoever sits at this machine may, as its owner.
+    fn version_actor(&self, asked: &Asked) -> Result<Option<Option<Actor>>, PublishError> {
+        if self.is_local(asked) && self.has_no_users()? {
+            return Ok(Some(Some(Actor::system())));
+        }
+        let actor = self.actor(asked);
+        let head: SharedSnapshot = Arc::new(self.database.snapshot());
+        let access = Access::new(actor, Arc::clone(self.database.types()), head, None);
+        Ok(access.allows_at(VERSIONS, Oid::ROOT)?.then_some(None))
     }
 
     pub(crate) fn is_local(&self, asked: &Asked) -> bool {
@@ -121,9 +139,9 @@ impl Publisher {
     }
 
     fn enter_host(&self, asked: &Asked, host: &VersionHost) -> Result<Shown, PublishError> {
-        if self.is_local(asked) {
+        if let Some(actor) = self.version_actor(asked)? {
             let (database, info) = self.version(&host.name)?;
-            return Ok(Shown::of(database, info, Way::Host, None));
+            return Ok(Shown::of(database, info, Way::Host, actor));
         }
         let mut is_gone = false;
         for token in cookies(asked.headers()) {
@@ -165,7 +183,19 @@ impl Publisher {
         if info.status != LineStatus::Open || info.name != host.name {
             return Err(PublishError::LinkGone);
         }
-        let shown = Shown::of(database, info, Way::Host, Some(link.subtree));
+        // The link shows what whoever made it may see, there and in nothing else.
+        let who = match link.maker {
+            None => Principal::System,
+            Some(maker) => match user(&self.database.snapshot(), maker)? {
+                Some(maker) => Principal::User(Arc::new(maker)),
+                None => return Err(PublishError::LinkGone),
+            },
+        };
+        let permissions = Some(Roles::named([VIEW, LIST]));
+        let within = Within { subtree: Some(link.subtree), permissions };
+        let actor = Actor { who, within: Some(Arc::new(within)) };
+        let shown =
+            Shown { only_below: Some(link.subtree), ..Shown::of(database, info, Way::Host, Some(actor)) };
         Ok((shown, link))
     }
 
@@ -244,6 +274,11 @@ pub(super) fn label(asked: &Asked, response: &mut Response<Body>) {
     }
     if asked.version_host.is_none() {
         headers.append(VARY, HeaderValue::from_name(HEADER));
+        // A page that was made for somebody is not for others; one that was made for nobody may be kept for nobody.
+        let is_known = asked.actor.get().is_some_and(Actor::is_known);
+        if is_known && asked.shown.get().is_none() {
+            headers.insert(CACHE_CONTROL, FOR_ONE);
+        }
     }
     // Objects are shown as JSON to those who ask for it.
     headers.append(VARY, HeaderValue::from_name(ACCEPT));

@@ -8,11 +8,12 @@
 //! number, within a deadline.
 //!
 //! # Invariants
-//! - Nothing here writes: every answer comes from one snapshot.
+//! - Every answer comes from one snapshot; only `rest` writes, in jobs of its own.
 //! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
 
 pub(crate) mod compress;
 pub(crate) mod deliver;
+pub(crate) mod entitle;
 pub(crate) mod form;
 pub(crate) mod line;
 pub(crate) mod links;
@@ -41,7 +42,10 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::acquisition::{self, Found};
-use bough_core::object_type::{Call, Effect, MethodError, Reply, Site};
+use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, Reply, Site};
+use bough_core::security::Access;
+use bough_core::security::permission::{LIST, VIEW};
+use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{AT, Address, Target, resolve};
 use bough_core::{Name, Object, Oid, Snapshot as _, Value};
 use bough_store::Database;
@@ -66,9 +70,9 @@ use crate::types::{file, folder, link, page, unknown};
 
 /// What can be done at the address of an object.
 const ALLOWED: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+/// What can be done on the host of a version, as far as everybody may know.
+const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
 const HTML: &str = "text/html; charset=utf-8";
-/// The permission that everybody has.
-const PUBLIC: &str = "view";
 /// Slower than this is worth a line in the log.
 const SLOW_SECS: f64 = 1.0;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -158,7 +162,17 @@ impl Publisher {
             deadline = Instant::now() + self.limits.request_timeout;
         }
         let shown = OnceLock::new();
-        let asked = Arc::new(Asked { parts, peer, origin, version_host, shown, received, id, deadline });
+        let asked = Arc::new(Asked {
+            parts,
+            peer,
+            origin,
+            version_host,
+            shown,
+            actor: OnceLock::new(),
+            received,
+            id,
+            deadline,
+        });
 
         let step = catch_unwind(AssertUnwindSafe(|| match problem {
             Some(problem) => self.error_step(&asked, problem.into()),
@@ -253,7 +267,10 @@ impl Publisher {
         match asked.parts.method {
             Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {}
             // Whether there is a version is not for everybody.
-            Method::OPTIONS if asked.version_host.is_none() => return Ok(Step::Ready(options())),
+            _ if asked.version_host.is_some() => {
+                return Err(PublishError::Method { allow: ALLOWED_IN_VERSIONS.into() }.into());
+            }
+            Method::OPTIONS => return Ok(Step::Ready(options())),
             _ => return Err(PublishError::Method { allow: ALLOWED.into() }.into()),
         }
         let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
@@ -279,6 +296,7 @@ impl Publisher {
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
+        let target = entitle::permitted(&visit, target)?;
         self.answer_target(asked, visit, target, path.ends_in_slash)
     }
 
@@ -337,8 +355,18 @@ impl Publisher {
         // The base URL is the public site's.
         let base_url = host.base_url.clone().filter(|_| asked.version_host.is_none());
         let links = Links { base_url, before, top: top.oid() };
-        let (database, types) = (database.clone(), Arc::clone(self.database.types()));
-        Ok(Visit { database, snapshot, types, top, links, only_below, is_fixed })
+        let types = Arc::clone(self.database.types());
+        let here: SharedSnapshot = Arc::new(snapshot.clone());
+        let is_elsewhere = shown.is_some() || moment.is_some();
+        let head = is_elsewhere.then(|| Arc::new(self.database.snapshot()) as SharedSnapshot);
+        let actor = match shown.and_then(|shown| shown.actor.clone()) {
+            Some(actor) => actor,
+            None => self.actor(asked),
+        };
+        // What somebody sees who said who he is, nobody keeps for others, nor for ever.
+        let is_fixed = is_fixed && !actor.is_known();
+        let access = Access::new(actor, Arc::clone(&types), here, head);
+        Ok(Visit { database: database.clone(), snapshot, access, types, top, links, only_below, is_fixed })
     }
 
     fn answer_target(
@@ -385,7 +413,7 @@ impl Publisher {
                 None => Err(Failure::at(PublishError::NotFound, &visit, visit.entry())),
             },
             Target::View { object, .. } => Err(Failure::at(PublishError::NotFound, &visit, &object)),
-            Target::Missing { reached, .. } => Err(Failure::at(PublishError::NotFound, &visit, &reached)),
+            Target::Missing { reached, .. } => Err(entitle::missing(&visit, &reached)),
         }
     }
 
@@ -402,6 +430,8 @@ impl Publisher {
         object: Arc<Object>,
         shown_for: Option<&Object>,
     ) -> Result<Step, Failure> {
+        // Also a default document, which no path named.
+        entitle::require(&visit, &object, None)?;
         let here = Arc::clone(&object);
         let failing = visit.clone();
         self.show_by_type(asked, visit, object, shown_for).map_err(|failure| match failure.at {
@@ -425,6 +455,7 @@ impl Publisher {
         let type_name = type_name.as_ref().map_or("", Name::as_str);
         if object.oid() == visit.top.oid() || is_container(&visit.snapshot, visit.types(), &object)? {
             let Some(document) = folder::default_document(&visit, &object)? else {
+                entitle::require(&visit, &object, Some(LIST))?;
                 return self.render_later(asked, visit, object, Content::Listing, None);
             };
             return self.show(asked, visit, document, Some(&object));
@@ -488,7 +519,9 @@ impl Publisher {
     /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
     fn rendered_validators(&self, visit: &Visit, object: &Object, template: Oid) -> Validators {
         let snapshot = &visit.snapshot;
-        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf());
+        let actor = visit.access.actor();
+        let who = (actor.name(), actor.user().map(|user| user.oid), actor.within.is_some());
+        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf(), who);
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
         tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
@@ -576,9 +609,7 @@ impl Publisher {
         let type_name = object.type_name().map_or("", Name::as_str);
         let spec = visit.types().schema(type_name).and_then(|schema| schema.method(method.as_str()));
         if let Some(spec) = spec {
-            if !spec.permission.is_empty() && !spec.permission.eq_ignore_ascii_case(PUBLIC) {
-                return Err(Failure::at(PublishError::Permission(spec.permission), &visit, &object));
-            }
+            entitle::require(&visit, &object, Some(needed(spec)))?;
             if spec.effect == Effect::Writes {
                 return Err(Failure::at(PublishError::Method { allow: "OPTIONS".into() }, &visit, &object));
             }
@@ -729,6 +760,12 @@ impl Publisher {
         let page = error_page(asked, error).fallback(home.as_deref());
         error_response(asked, error, page, HTML)
     }
+}
+
+/// The permission that a method takes.
+fn needed(spec: &MethodSpec) -> &'static str {
+    let is_view = spec.permission.is_empty() || spec.permission.eq_ignore_ascii_case(VIEW);
+    if is_view { VIEW } else { spec.permission }
 }
 
 /// What is rendered.

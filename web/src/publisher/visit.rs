@@ -10,7 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::{Access, Actor};
 use bough_store::{Database, Snapshot};
+use parking_lot::RwLock;
 
 use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
@@ -34,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) shown: OnceLock<Shown>,
     /// What it carried.
     pub(crate) received: Received,
+    /// Who asks, as soon as that is known.
+    pub(crate) actor: OnceLock<Actor>,
     pub(crate) id: u64,
     /// When the answer has to be ready.
     pub(crate) deadline: Instant,
@@ -104,6 +108,8 @@ pub(crate) struct Visit {
     /// The line that is shown, and written to.
     pub(crate) database: Database,
     pub(crate) snapshot: Snapshot,
+    /// What whoever asks may do with it.
+    pub(crate) access: Access,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
@@ -127,7 +133,8 @@ impl Visit {
     /// The same for templates.
     pub(crate) fn scene(&self, asked: &Asked) -> Arc<Scene> {
         Arc::new(Scene {
-            snapshot: Arc::new(self.snapshot.clone()),
+            snapshot: Arc::clone(self.access.here()),
+            access: RwLock::new(self.access.clone()),
             types: Arc::clone(self.types()),
             links: self.links.clone(),
             request: asked.facts(),

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::permission::{EDIT, PROPERTIES, VIEW};
+use bough_core::security::{Access, Roles, Warrant};
 use bough_core::snapshot::{Chain, attribute, chain};
+use bough_core::transaction::SharedSnapshot;
 use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Snapshot as _, Tid, Value};
 use bough_store::{CommitRecord, Database, Draft, Kind, Note, Snapshot};
 use serde::Serialize;
@@ -223,19 +226,13 @@ impl<'a> Call<'a> {
         Ok(dto::Link { oid: oid.to_string(), path, url })
     }
 
-    /// The object at a path from what `/` names.
-    pub(super) fn find(&self, path: &str) -> Result<(ObjectPath, Option<Oid>), PublishError> {
+    /// The object at a path from what `/` names, where it may be seen.
+    pub(super) fn require(&self, path: &str) -> Result<Oid, PublishError> {
         let path = parse_path(path)?;
-        let found = find_from(self.snapshot(), self.visit.top.oid(), &path)?;
-        Ok((path, found))
-    }
-
-    /// The same where something must be.
-    pub(super) fn require(&self, path: &str) -> Result<(ObjectPath, Oid), PublishError> {
-        let (path, found) = self.find(path)?;
         let missing = || Problem::new(Code::NotFound, format!("there is nothing at `{path}`"));
-        let oid = found.ok_or_else(missing)?;
-        Ok((path, oid))
+        let oid = find_from(self.snapshot(), self.visit.top.oid(), &path)?.ok_or_else(missing)?;
+        let object = self.snapshot().object(oid)?.ok_or_else(missing)?;
+        if self.visit.access.may_view(&object)? { Ok(oid) } else { Err(missing().into()) }
     }
 
     /// An object by its oid, as something that may be looked at.
@@ -254,7 +251,7 @@ impl<'a> Call<'a> {
         content: &Content,
         snapshot: &Snapshot,
     ) -> Result<dto::Attribute, PublishError> {
-        let names = Places { call: self, snapshot };
+        let names = Places::of(self, snapshot);
         Ok(match content {
             Content::Value(value) => shown(value, &names, None),
             Content::Large(large) => shown(&snapshot.large(large)?, &names, None),
@@ -263,6 +260,13 @@ impl<'a> Call<'a> {
                 let container = names.place(place.parent).0.unwrap_or_else(|| place.parent.to_string());
                 let path = format!("{}/{}", container.trim_end_matches('/'), place.name);
                 shown(&Value::text(path), &names, None)
+            }
+            Content::Owner(owner) => shown(&Value::Reference(*owner), &names, None),
+            Content::Roles(roles) => shown(&role_set(roles), &names, None),
+            Content::Setting(setting) => {
+                let map = [("roles", role_set(&setting.roles)), ("acquire", Value::Bool(setting.acquire))];
+                let map = map.into_iter().map(|(key, value)| (key.into(), value)).collect();
+                shown(&Value::Map(map), &names, None)
             }
             _ => shown(&Value::Null, &names, None),
         })
@@ -307,7 +311,10 @@ impl<'a> Call<'a> {
 
     /// The note of a commit by whoever asks.
     pub(super) fn note(&self, sentence: impl Into<String>, kind: Kind) -> Note {
-        Note { request: format!("{:012x}", self.asked.id), ..Note::edit(sentence).of_kind(kind) }
+        let actor = self.visit.access.actor();
+        let warrant = Warrant::new(actor.clone(), Arc::clone(self.types()));
+        let note = Note::edit(sentence).of_kind(kind).by(actor.name()).under(Arc::new(warrant));
+        Note { request: format!("{:012x}", self.asked.id), ..note }
     }
 
     /// Does `work` in a transaction and commits it.
@@ -316,7 +323,40 @@ impl<'a> Call<'a> {
         sentence: &str,
         work: impl FnMut(&mut Draft) -> Result<T, PublishError>,
     ) -> Result<(T, Option<Tid>), PublishError> {
-        self.database().write(self.note(sentence, Kind::Edit), work)
+        self.write_noted(self.note(sentence, Kind::Edit), work)
+    }
+
+    /// The same with a note of another kind. What is added belongs to whoever asks.
+    pub(super) fn write_noted<T>(
+        &self,
+        note: Note,
+        mut work: impl FnMut(&mut Draft) -> Result<T, PublishError>,
+    ) -> Result<(T, Option<Tid>), PublishError> {
+        let maker = self.visit.access.actor().user().map(|user| user.oid);
+        self.database().write(note, |draft| {
+            draft.set_maker(maker);
+            work(draft)
+        })
+    }
+
+    // Rights.
+
+    /// What whoever asks may do with another state of the site.
+    pub(super) fn access_to(&self, snapshot: &Snapshot) -> Access {
+        let access = &self.visit.access;
+        let here: SharedSnapshot = Arc::new(snapshot.clone());
+        Access::new(access.actor().clone(), Arc::clone(self.types()), here, Some(Arc::clone(access.head())))
+    }
+
+    /// Whether an attribute of an object that may be seen may be read as it is. Settings, and what programs are made of,
+    /// are for those who may change them.
+    pub(super) fn may_read(&self, object: &Object, attribute: &str) -> Result<bool, PublishError> {
+        let guards = self.types().guards(object.type_name());
+        let access = &self.visit.access;
+        if attribute.starts_with('_') && !access.allows(PROPERTIES, object)? {
+            return Ok(false);
+        }
+        Ok(guards.edit == EDIT || access.allows(guards.edit, object)?)
     }
 
     /// Refuses what does not go with the state that the client expects (RFC 9110, section 13). `object` is what is
@@ -426,15 +466,30 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Names objects by where they are in one state.
+fn role_set(roles: &Roles) -> Value {
+    Value::Set(roles.iter().map(|role| Value::text(role.as_str())).collect())
+}
+
+/// Names objects by where they are in one state, as far as they may be seen there.
 pub(super) struct Places<'a> {
-    pub(super) call: &'a Call<'a>,
-    pub(super) snapshot: &'a Snapshot,
+    call: &'a Call<'a>,
+    snapshot: &'a Snapshot,
+    access: Access,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn of(call: &'a Call<'a>, snapshot: &'a Snapshot) -> Self {
+        Self { call, snapshot, access: call.access_to(snapshot) }
+    }
 }
 
 impl Names for Places<'_> {
     fn place(&self, oid: Oid) -> (Option<String>, Option<String>) {
         // A reference that cannot be followed still says whom it is to.
+        let may_see = self.access.allows_at(VIEW, oid).unwrap_or(false);
+        if !may_see {
+            return (None, None);
+        }
         self.call.path_in(self.snapshot, oid).ok().flatten().unzip()
     }
 }

@@ -45,6 +45,9 @@ pub(super) fn children(call: &Call<'_>) -> Result<Answer, PublishError> {
     let mut items = Vec::with_capacity(children.len());
     for child in children.iter().filter(|child| shows_private || !child.name.is_private()) {
         let Some(object) = call.snapshot().object(child.oid)? else { continue };
+        if !call.visit.access.may_view(&object)? {
+            continue;
+        }
         let mut url = url.to_owned();
         push_step(&mut url, child.name.as_str());
         if is_container(call.snapshot(), call.types(), &object)? {

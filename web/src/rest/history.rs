@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use bough_core::object::{Object, differing_cells};
+use bough_core::security::Access;
+use bough_core::security::permission::{HISTORY, VIEW};
 use bough_core::snapshot::{Chain, chain};
 use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
 use bough_store::{CommitRecord, ObjectDelta, Snapshot};
@@ -148,6 +150,7 @@ pub(super) fn differences(
     let mut skip = call.number("skip", 0, usize::MAX >> 1)?;
     let top = call.object.oid();
     let later = if from.tid() > to.tid() { from } else { to };
+    let accesses = [call.access_to(from), call.access_to(to)];
     let mut items = Vec::new();
     let mut is_whole = false;
     while items.len() < limit && !is_whole {
@@ -157,7 +160,9 @@ pub(super) fn differences(
         is_whole = skip + found.objects.len() >= found.total;
         for delta in &found.objects {
             skip += 1;
-            if top == Oid::ROOT || is_below(from, delta.oid, top)? || is_below(to, delta.oid, top)? {
+            let is_here =
+                top == Oid::ROOT || is_below(from, delta.oid, top)? || is_below(to, delta.oid, top)?;
+            if is_here && may_know(&accesses, delta.oid)? {
                 items.push(difference(call, delta, later)?);
             }
             if items.len() == limit {
@@ -168,6 +173,16 @@ pub(super) fn differences(
     }
     let next = (!is_whole).then(|| next_url(call, view, limit, skip)).transpose()?;
     Answer::ok(&dto::Differences { items, next })
+}
+
+/// Whether whoever asks may know how an object was, in any of these states.
+fn may_know(accesses: &[Access], oid: Oid) -> Result<bool, PublishError> {
+    for access in accesses {
+        if access.allows_at(HISTORY, oid)? && access.allows_at(VIEW, oid)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The URL of a view with what was asked for, but for where to begin.
@@ -231,8 +246,15 @@ pub(super) fn commit(call: &Call<'_>) -> Result<Answer, PublishError> {
     let then = call.database().snapshot_at(tid)?;
     let deltas = call.database().changes(tid, skip, limit + 1)?;
     let has_more = deltas.len() > limit;
-    let items = deltas.iter().take(limit).map(|delta| difference(call, delta, &then));
-    let items = items.collect::<Result<_, _>>()?;
+    let before = call.database().snapshot_at(Tid::from_micros(tid.as_micros().saturating_sub(1)));
+    let mut accesses = vec![call.access_to(&then)];
+    accesses.extend(before.ok().map(|before| call.access_to(&before)));
+    let mut items = Vec::new();
+    for delta in deltas.iter().take(limit) {
+        if may_know(&accesses, delta.oid)? {
+            items.push(difference(call, delta, &then)?);
+        }
+    }
     let view = format!("commits/{tid}");
     let next = has_more.then(|| next_url(call, &view, limit, skip + limit)).transpose()?;
     let overrun = overrun(call, tid)?;

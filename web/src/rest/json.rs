@@ -112,7 +112,7 @@ mod tests {
             (deep_objects.as_bytes(), "line 1 column"),
         ] {
             let problem = read::<Json>(text).unwrap_err();
-            assert!(problem.detail.contains(place), "{}", problem.detail);
+            assert!(problem.detail().contains(place), "{problem}");
         }
         assert_eq!(read::<Json>(b"{\"a\": [1, -2.5, \"x\", null, true]}").unwrap()["a"][1], -2.5);
     }

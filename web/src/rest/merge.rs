@@ -1,6 +1,7 @@
 //! A version and its parent line: brought together, and what stands against that.
 
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
+use bough_core::security::permission::VIEW;
 use bough_core::{CellKey, Content, Oid, Snapshot as _};
 use bough_store::version::{Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError};
 use bough_store::{Database, Kind, Snapshot};
@@ -250,9 +251,9 @@ impl<'a> Shower<'a> {
         };
         let sides = match kind {
             ConflictKind::Cell { base, version, parent } => [
-                self.side(base.as_ref(), &self.base)?,
-                self.side(version.as_ref(), &self.version)?,
-                self.side(parent.as_ref(), &self.parent)?,
+                self.side(oid, base.as_ref(), &self.base)?,
+                self.side(oid, version.as_ref(), &self.version)?,
+                self.side(oid, parent.as_ref(), &self.parent)?,
             ],
             _ => [None, None, None],
         };
@@ -302,11 +303,17 @@ impl<'a> Shower<'a> {
         })
     }
 
+    /// What a side holds, where that may be seen.
     fn side(
         &self,
+        oid: Option<Oid>,
         content: Option<&Content>,
         snapshot: &Snapshot,
     ) -> Result<Option<Attribute>, PublishError> {
+        let Some(oid) = oid else { return Ok(None) };
+        if !self.call.access_to(snapshot).allows_at(VIEW, oid)? {
+            return Ok(None);
+        }
         content.map(|content| self.call.shown(content, snapshot)).transpose()
     }
 

@@ -37,18 +37,22 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, LOCATION};
 use axum::http::{HeaderValue, Method, Response};
+use bough_core::security::permission::UNDO;
+use bough_core::security::{Access, Actor};
 use bough_core::traversal::{Address, Target, resolve};
-use bough_core::{Name, Object, Snapshot as _};
+use bough_core::{Name, Object, Oid, Snapshot as _};
 
 use self::call::{Answer, Call};
 pub(crate) use self::negotiate::{prefers_json, wants_problem};
-use self::operation::{OPERATIONS, Operation};
+use self::operation::{At, OPERATIONS, Operation};
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 use crate::publisher::deliver::{Document, Payload};
 use crate::publisher::visit::{Asked, Visit};
-use crate::publisher::{Failure, Publisher, Step, line};
+use crate::publisher::{Failure, Publisher, Step, entitle, line};
 
+/// How many denied cells are named one by one.
+const DENIALS_MAX: usize = 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Whether a path asks for a view that programs use.
@@ -105,6 +109,7 @@ impl Publisher {
         if !operation.is_safe() && address.moment.is_some() {
             return Err(Problem::new(Code::Method, "what was cannot be changed").into());
         }
+        let visit = &self.as_owner(asked, visit)?;
         let addressed = addressed(visit, operation, steps)?;
         let arguments = arguments.into_iter().map(str::to_owned).collect();
         self.run(asked, visit, operation, addressed, arguments).map(Some)
@@ -119,8 +124,22 @@ impl Publisher {
     ) -> Result<Step, Failure> {
         let shows = |operation: &&Operation| operation.is_safe() && operation.view.is_none();
         let operation = OPERATIONS.iter().find(shows).ok_or(PublishError::NotFound)?;
+        let visit = &self.as_owner(asked, visit)?;
         let addressed = Addressed { object: Arc::clone(object), new: None };
         self.run(asked, visit, operation, addressed, Vec::new())
+    }
+
+    /// As long as nobody can log in, whoever sits at this machine is its owner. A page that a browser there shows is
+    /// not: what it sends is refused before (`guard`).
+    fn as_owner(&self, asked: &Asked, visit: &Visit) -> Result<Visit, PublishError> {
+        let mut visit = visit.clone();
+        let is_nobody = !visit.access.actor().is_known() && visit.access.actor().within.is_none();
+        if is_nobody && self.is_local(asked) && guard::same_origin(asked).is_ok() && self.has_no_users()? {
+            let head = Some(Arc::clone(visit.access.head()));
+            let here = Arc::clone(visit.access.here());
+            visit.access = Access::new(Actor::system(), Arc::clone(visit.types()), here, head);
+        }
+        Ok(visit)
     }
 
     fn run(
@@ -134,14 +153,19 @@ impl Publisher {
         let refused = |error: PublishError| Failure::at(error, visit, visit.entry());
         if visit.only_below.is_some() {
             // Preview links are for people who look.
-            return Err(refused(PublishError::NotFound));
+            let reads_only = PublishError::Method { allow: "GET, HEAD".into() };
+            return Err(refused(if operation.is_safe() { PublishError::NotFound } else { reads_only }));
         }
         if !operation.is_safe() {
             guard::same_origin(asked).map_err(|problem| refused(problem.into()))?;
         }
-        if !self.is_local(asked) && operation.view != Some("openapi.json") {
-            let detail = "only those who sit at this machine can use this interface yet";
-            return Err(refused(Problem::new(Code::Denied, detail).into()));
+        if let Some(permission) = operation.needs {
+            let root = match operation.at {
+                At::Top if permission != UNDO => visit.snapshot.object(Oid::ROOT)?,
+                _ => None,
+            };
+            let object = root.as_ref().unwrap_or(&addressed.object);
+            entitle::require(visit, object, Some(permission))?;
         }
         let (publisher, asked, visit) = (Arc::clone(self), Arc::clone(asked), visit.clone());
         Ok(Step::Later(Box::new(move || {
@@ -149,6 +173,7 @@ impl Publisher {
             let arguments = arguments.iter().map(String::as_str).collect();
             let call = Call::new(&asked, &visit, object, new.as_ref(), arguments);
             let answer = (operation.run)(&call);
+            let answer = answer.map_err(|error| told(&visit, error));
             let response = answer.and_then(|answer| publisher.respond(&asked, &visit, operation, answer));
             response.map_err(|error| Failure::at(error, &visit, object))
         })))
@@ -192,7 +217,8 @@ impl Publisher {
 fn addressed(visit: &Visit, operation: &Operation, steps: &[String]) -> Result<Addressed, Failure> {
     let find = |steps: &[String]| {
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, steps);
-        target.and_then(|target| line::within(visit, target)).map_err(PublishError::from)
+        let target = target.and_then(|target| line::within(visit, target)).map_err(PublishError::from)?;
+        entitle::permitted(visit, target)
     };
     let makes = operation.method == Method::PUT && operation.view.is_none();
     match (find(steps)?, steps.split_last()) {
@@ -216,7 +242,7 @@ fn addressed(visit: &Visit, operation: &Operation, steps: &[String]) -> Result<A
             let allow = "GET, HEAD, OPTIONS".into();
             Err(Failure::at(PublishError::Method { allow }, visit, &object))
         }
-        (Target::Missing { reached, .. }, _) => Err(Failure::at(PublishError::NotFound, visit, &reached)),
+        (Target::Missing { reached, .. }, _) => Err(entitle::missing(visit, &reached)),
         _ => Err(Failure::at(PublishError::NotFound, visit, visit.entry())),
     }
 }
@@ -228,10 +254,37 @@ fn make_at(visit: &Visit, container: Arc<Object>, last: &str) -> Result<Addresse
         let detail = "a name that begins with `_` has no URL, but below a folder of imported files";
         return Err(refused(Problem::new(Code::Name, detail).found(last)));
     }
-    // Somebody may stand there whom traversal does not find.
-    let new = visit.snapshot.child(container.oid(), name.as_str())?.is_none().then_some(name);
-    if new.is_none() {
-        return Err(PublishError::NotFound.into());
+    Ok(Addressed { object: container, new: Some(name) })
+}
+
+/// What who asks is told of a refused write: nothing of what he may not know of.
+fn told(visit: &Visit, error: PublishError) -> PublishError {
+    let PublishError::Denied(denials) = error else { return error };
+    let mut worst = None;
+    for denial in &denials {
+        let refusal = match visit.snapshot.object(denial.at) {
+            Ok(Some(object)) => entitle::refusal(&visit.access, &object, denial.permission),
+            Ok(None) => Ok(PublishError::Forbidden(denial.permission.to_owned())),
+            Err(error) => Err(error),
+        };
+        match refusal {
+            Ok(PublishError::NotFound) => return PublishError::NotFound,
+            Ok(refusal) => worst = worst.or(Some(refusal)),
+            Err(error) => return error.into(),
+        }
     }
-    Ok(Addressed { object: container, new })
+    match worst {
+        Some(refusal @ PublishError::Forbidden(_)) => {
+            let cells = denials.iter().take(DENIALS_MAX).map(|denial| {
+                serde_json::json!({
+                    "oid": denial.oid.to_string(),
+                    "cell": call::cell_text(&denial.key),
+                    "permission": denial.permission,
+                })
+            });
+            refusal.problem().with("denials", cells.collect::<Vec<_>>()).into()
+        }
+        Some(refusal) => refusal,
+        None => PublishError::Denied(denials),
+    }
 }

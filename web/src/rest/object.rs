@@ -45,10 +45,13 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, PublishError> {
 }
 
 fn attributes(call: &Call<'_>, object: &Object) -> Result<BTreeMap<String, dto::Attribute>, PublishError> {
-    let names = call::Places { call, snapshot: call.snapshot() };
+    let names = call::Places::of(call, call.snapshot());
     let mut bytes = 0;
     let mut all = BTreeMap::new();
     for (name, cell) in object.attributes() {
+        if !call.may_read(object, name.as_str())? {
+            continue;
+        }
         let href = attribute_url(call, object, name)?;
         let attribute = match &cell.content {
             Content::Value(value) => {
@@ -91,14 +94,15 @@ fn attribute_url(call: &Call<'_>, object: &Object, name: &Name) -> Result<String
 pub(super) fn get_attribute(call: &Call<'_>) -> Result<Answer, PublishError> {
     let missing = || Problem::new(Code::Argument, "`name` is the name of an attribute");
     let name = call.query("name").ok_or_else(missing)?;
-    let value = bough_core::snapshot::attribute(call.snapshot(), call.object, name)?;
+    let may_read = call.may_read(call.object, name)?;
+    let value = bough_core::snapshot::attribute(call.snapshot(), call.object, name)?.filter(|_| may_read);
     let none = || Problem::new(Code::NotFound, format!("there is no attribute `{name:.60}`"));
     let value = value.ok_or_else(none)?;
     let media_type = match &value {
         Value::Text(_) => HeaderValue::from_static("text/plain; charset=utf-8"),
         Value::Bytes(_) | Value::Blob(_) => HeaderValue::from_static("application/octet-stream"),
         other => {
-            let names = call::Places { call, snapshot: call.snapshot() };
+            let names = call::Places::of(call, call.snapshot());
             return Answer::ok(&shown(other, &names, None));
         }
     };
@@ -138,7 +142,8 @@ fn put_json(call: &Call<'_>) -> Result<Answer, PublishError> {
         }
         let values = read_all(call, draft, Some(&object), &type_name, &wanted.attributes)?;
         for (name, _) in object.attributes() {
-            if !wanted.attributes.contains_key(name.as_str()) {
+            // What he could not read he did not leave out.
+            if !wanted.attributes.contains_key(name.as_str()) && call.may_read(&object, name.as_str())? {
                 draft.set(oid, name, None)?;
             }
         }

@@ -112,6 +112,9 @@ fn described(operation: &Operation, schemas: &mut BTreeMap<String, Json>) -> Jso
         "parameters": parameters,
         "responses": responses(operation, schemas),
     });
+    if let Some(permission) = operation.needs {
+        described["description"] = format!("Takes the permission \"{permission}\" at the object.").into();
+    }
     if let Some(body) = body(operation, schemas) {
         described["requestBody"] = body;
     }

@@ -28,7 +28,7 @@ impl Destination {
             Problem::new(Code::Place, "what `/` names can neither be moved nor copied over HTTP")
         })?;
         let container = match &wanted.to {
-            Some(path) => call.require(path)?.1,
+            Some(path) => call.require(path)?,
             None => place.parent,
         };
         let name = wanted.name.as_deref().map_or_else(|| Ok(place.name.clone()), parse_name)?;
@@ -60,6 +60,7 @@ pub(super) fn copy(call: &Call<'_>) -> Result<Answer, PublishError> {
     let sentence = format!("Copied {} to {}", call.path_text(oid)?, to.path);
     let ((copy, count), tid) = call.write(&sentence, |draft| {
         check(call, draft)?;
+        require_all_seen(call, draft)?;
         Ok(draft.copy(oid, to.container, &to.name)?)
     })?;
     let sentence = format!("{sentence}: {}", counted(count, "object", "objects"));
@@ -166,4 +167,30 @@ fn standing_before(
 fn check(call: &Call<'_>, draft: &Draft) -> Result<(), PublishError> {
     let object = there(call, draft)?.ok_or(PublishError::NotFound)?;
     call.check_preconditions(Some(&object))
+}
+
+/// Refuses to copy what whoever asks may not see: the copy would be his.
+fn require_all_seen(call: &Call<'_>, draft: &Draft) -> Result<(), PublishError> {
+    let access = &call.visit.access;
+    let mut waiting = vec![call.object.oid()];
+    while let Some(oid) = waiting.pop() {
+        call.check_time()?;
+        let mut page = ChildrenPage::first(BATCH);
+        loop {
+            let children = draft.children(oid, &page)?;
+            for child in &children {
+                let Some(object) = draft.object(child.oid)? else { continue };
+                if !access.may_view(&object)? {
+                    let detail = "something in it may not be seen, and so not be copied";
+                    return Err(Problem::new(Code::Denied, detail).into());
+                }
+                waiting.push(child.oid);
+            }
+            match children.last().filter(|_| children.len() == BATCH) {
+                Some(last) => page = page.following(last),
+                None => break,
+            }
+        }
+    }
+    Ok(())
 }

@@ -47,6 +47,9 @@ impl From<StoreError> for PublishError {
 
 impl From<CommitError> for PublishError {
     fn from(error: CommitError) -> Self {
+        if let CommitError::Denied(denials) = error {
+            return Self::Denied(denials);
+        }
         match &error {
             CommitError::Conflict { base, conflicts } => {
                 let detail = format!("others changed the same after {base}, and both do not go together");
@@ -60,7 +63,7 @@ impl From<CommitError> for PublishError {
             CommitError::Uncertain { .. } => {
                 let detail =
                     "the disk failed: whether it was written is not known, and nothing more is written";
-                Self::Failed(Box::new(Problem::new(Code::Uncertain, detail)), Box::new(error))
+                Self::Failed(Problem::new(Code::Uncertain, detail), Box::new(error))
             }
             _ => internal("it could not be written: nothing was changed", error),
         }
@@ -142,7 +145,7 @@ impl From<FormError> for PublishError {
 }
 
 fn internal(detail: &str, error: impl std::error::Error + Send + Sync + 'static) -> PublishError {
-    PublishError::Failed(Box::new(Problem::new(Code::Internal, detail)), Box::new(error))
+    PublishError::Failed(Problem::new(Code::Internal, detail), Box::new(error))
 }
 
 /// What stands in the way, with both sides where it is about a cell.

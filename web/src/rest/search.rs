@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::acquisition::{self, Acquired, Found};
+use bough_core::security::permission::LIST;
 use bough_core::snapshot::{Chain, ChildrenPage, chain};
 use bough_core::{CellKey, Object, Oid, Snapshot as _, Value};
 
@@ -29,18 +30,38 @@ pub(super) fn acquire(call: &Call<'_>) -> Result<Answer, PublishError> {
     let name = call.query("name").ok_or_else(missing)?;
     parse_name(name)?;
     let explained = acquisition::explain(call.snapshot(), call.types(), call.object.oid(), name)?;
+    let shown = |acquired: &Acquired| match may_see(call, acquired, name)? {
+        true => finding(call, acquired).map(Some),
+        false => Ok(None),
+    };
     let beyond = explained.answer.as_ref().is_some_and(|answer| answer.steps > 0);
-    let hidden = explained.hidden.iter().map(|acquired| finding(call, acquired));
+    let hidden = explained.hidden.iter().filter_map(|acquired| shown(acquired).transpose());
     Answer::ok(&dto::Acquired {
         only_when_asked: explained.only_when_asked && beyond,
         hidden: hidden.collect::<Result<_, _>>()?,
-        answer: explained.answer.as_ref().map(|acquired| finding(call, acquired)).transpose()?,
+        answer: explained.answer.as_ref().map(shown).transpose()?.flatten(),
         blocked_at: explained.blocked_at.map(|oid| call.link(oid)).transpose()?,
     })
 }
 
+/// Whether what was found may be seen where it is.
+fn may_see(call: &Call<'_>, acquired: &Acquired, name: &str) -> Result<bool, PublishError> {
+    let access = &call.visit.access;
+    let Some(holder) = call.snapshot().object(acquired.at)? else { return Ok(false) };
+    if !access.may_view(&holder)? {
+        return Ok(false);
+    }
+    match &acquired.found {
+        Found::Child(oid) => match call.snapshot().object(*oid)? {
+            Some(child) => Ok(access.may_view(&child)?),
+            None => Ok(false),
+        },
+        _ => call.may_read(&holder, name),
+    }
+}
+
 fn finding(call: &Call<'_>, acquired: &Acquired) -> Result<dto::Finding, PublishError> {
-    let names = Places { call, snapshot: call.snapshot() };
+    let names = Places::of(call, call.snapshot());
     let (what, value, tid) = match &acquired.found {
         Found::Attribute { content, tid } => {
             ("attribute", Some(call.shown(content, call.snapshot())?), Some(*tid))
@@ -84,7 +105,8 @@ pub(super) fn find(call: &Call<'_>) -> Result<Answer, PublishError> {
         }
         let Some(object) = walk.next(call)? else { break };
         last = Some(object.oid());
-        if wanted.fits(call, &object)?
+        if call.visit.access.may_view(&object)?
+            && wanted.fits(call, &object)?
             && let Some((path, url)) = call.path_in(call.snapshot(), object.oid())?
         {
             items.push(call.entry(&object, path, url)?);
@@ -143,7 +165,7 @@ impl<'a> Query<'a> {
             return Ok(false);
         }
         for (attribute, text) in &self.with {
-            if !holds(call, object, attribute, text)? {
+            if !call.may_read(object, attribute)? || !holds(call, object, attribute, text)? {
                 return Ok(false);
             }
         }
@@ -152,6 +174,9 @@ impl<'a> Query<'a> {
             return Ok(true);
         }
         for (attribute, _) in object.attributes() {
+            if !call.may_read(object, attribute.as_str())? {
+                continue;
+            }
             let value = bough_core::snapshot::attribute(call.snapshot(), object, attribute.as_str())?;
             if value
                 .as_ref()
@@ -251,7 +276,9 @@ impl Walk {
             match open.next(call)? {
                 None => drop(self.open.pop()),
                 Some(object) => {
-                    self.open.push(Open::of(&object));
+                    if call.visit.access.allows(LIST, &object)? {
+                        self.open.push(Open::of(&object));
+                    }
                     return Ok(Some(object));
                 }
             }

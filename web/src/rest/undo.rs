@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::object::differing_cells;
+use bough_core::security::permission::{UNDO, VIEW};
 use bough_core::snapshot::{ChildrenPage, is_live};
 use bough_core::{CellKey, Content, Name, Object, Oid, Snapshot as _, Tid};
 use bough_store::{Draft, Kind, Snapshot, UndoChoices};
@@ -25,6 +26,7 @@ pub(super) fn undo(call: &Call<'_>) -> Result<Answer, PublishError> {
     }
     let of = wanted.commits.iter().map(|text| parse_tid(text)).collect::<Result<Vec<_>, _>>()?;
     let choices = choices(call, &wanted.choices)?;
+    require_undo(call, &of)?;
     if wanted.preview {
         return preview(call, &of, &choices);
     }
@@ -33,6 +35,34 @@ pub(super) fn undo(call: &Call<'_>) -> Result<Answer, PublishError> {
     let tid = call.database().undo(&of, &choices, note)?;
     let (written, _) = call.written(tid, sentence, &[])?;
     Answer::ok(&written)
+}
+
+/// Refuses to take back what happened to objects where whoever asks may not undo.
+fn require_undo(call: &Call<'_>, of: &[Tid]) -> Result<(), PublishError> {
+    let access = &call.visit.access;
+    if access.allows_at(UNDO, Oid::ROOT)? {
+        return Ok(());
+    }
+    for &tid in of {
+        let mut skip = 0;
+        loop {
+            call.check_time()?;
+            let changes = call.database().changes(tid, skip, BATCH)?;
+            for delta in &changes {
+                let place = delta.before.as_ref().and_then(|object| object.place().map(|place| place.parent));
+                let is_live = is_live(call.snapshot(), delta.oid)?;
+                let at = if is_live { Some(delta.oid) } else { place };
+                if !at.map(|at| access.allows_at(UNDO, at)).transpose()?.unwrap_or(false) {
+                    return Err(PublishError::Forbidden(UNDO.to_owned()));
+                }
+            }
+            skip += changes.len();
+            if changes.len() < BATCH {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn choices(call: &Call<'_>, wanted: &dto::UndoChoices) -> Result<UndoChoices, PublishError> {
@@ -111,8 +141,11 @@ pub(super) fn planned_cell(
     delta: &bough_store::CellDelta,
     snapshot: &Snapshot,
 ) -> Result<dto::PlannedCell, PublishError> {
-    let shown =
-        |content: &Option<Content>| content.as_ref().map(|content| call.shown(content, snapshot)).transpose();
+    // Whose values are not for whoever asks, of that only the name of the cell is said.
+    let may_see = call.access_to(snapshot).allows_at(VIEW, delta.oid)?;
+    let shown = |content: &Option<Content>| {
+        content.as_ref().filter(|_| may_see).map(|content| call.shown(content, snapshot)).transpose()
+    };
     Ok(dto::PlannedCell {
         oid: delta.oid.to_string(),
         path: delta.path.as_ref().map(ToString::to_string),
@@ -164,7 +197,7 @@ pub(super) fn restore(call: &Call<'_>) -> Result<Answer, PublishError> {
     };
     let old_parent = was.place().map(|place| place.parent).filter(|_| to.is_none());
     let note = call.note(&sentence, Kind::Restore { from: then.tid() });
-    let ((), tid) = call.database().write(note, |draft| {
+    let ((), tid) = call.write_noted(note, |draft| {
         let parent = match old_parent {
             // The same container, wherever that is today.
             Some(parent) if is_live(&**draft, parent)? => parent,

@@ -1,6 +1,7 @@
 //! Versions: listed, made, described, closed, and shown by preview links.
 
 use bough_core::Oid;
+use bough_core::security::permission::VIEW;
 use bough_store::version::{Management, NewVersion, VersionInfo};
 use bough_store::{Database, Kind, LineStatus};
 
@@ -116,11 +117,17 @@ pub(super) fn diff(call: &Call<'_>) -> Result<Answer, PublishError> {
     let skip = call.number("skip", 0, usize::MAX >> 1)?;
     let found = database.own_changes(skip, limit)?;
     let snapshot = database.snapshot();
-    let items = found.objects.iter().map(|delta| history::difference(call, delta, &snapshot));
+    let access = call.access_to(&snapshot);
+    let mut items = Vec::new();
+    for delta in &found.objects {
+        if access.allows_at(VIEW, delta.oid)? {
+            items.push(history::difference(call, delta, &snapshot)?);
+        }
+    }
     let has_more = skip + found.objects.len() < found.total;
     let view = format!("versions/{}/diff", info.name);
     let next = has_more.then(|| history::next_url(call, &view, limit, skip + limit)).transpose()?;
-    Answer::ok(&super::dto::Differences { items: items.collect::<Result<_, _>>()?, next })
+    Answer::ok(&super::dto::Differences { items, next })
 }
 
 /// `GET /@@versions/NAME/links`.
@@ -142,10 +149,20 @@ pub(super) fn make_link(call: &Call<'_>) -> Result<Answer, PublishError> {
     let path = parse_path(&wanted.path)?;
     let subtree = find_from(&database.snapshot(), call.visit.top.oid(), &path)?;
     let missing = || Problem::new(Code::NotFound, format!("there is nothing at `{path}` in the version"));
+    let subtree = subtree.ok_or_else(missing)?;
+    let actor = call.visit.access.actor();
+    if !actor.is_known() {
+        return Err(PublishError::LogIn);
+    }
+    // The link shows what its maker may see: he makes none to what he may not.
+    if !call.access_to(&database.snapshot()).allows_at(VIEW, subtree)? {
+        return Err(missing().into());
+    }
     let new = preview::NewPreviewLink {
-        subtree: subtree.ok_or_else(missing)?,
+        maker: actor.user().map(|user| user.oid),
+        subtree,
         expires_micros: database.now_micros() + wanted.expires_secs * 1_000_000,
-        made_by: call.note("", Kind::Edit).principal,
+        made_by: actor.name().to_owned(),
         label: wanted.label,
     };
     let (link, url_path) = make_preview_link(&database, &new)?;

@@ -27,7 +27,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use parking_lot::Mutex;
 
 use super::guard::guarded;
-use super::namespace::{Names, Scene, unreadable};
+use super::namespace::{DENIED, Names, Scene, not_for_you, unreadable};
 
 /// How deep includes, macros and blocks may be nested. What the stack of a worker thread takes, several times over.
 const RECURSION_MAX: usize = 150;
@@ -59,6 +59,12 @@ pub(crate) enum TemplateError {
     /// It ran too long.
     #[error("template `{template}` ran out of time")]
     OutOfTime { template: String },
+    /// It shows something that whoever asks may not see.
+    #[error("the page shows what is not for whoever asks")]
+    Denied {
+        /// Whether it is known who asks.
+        asks: bool,
+    },
     /// It could not be read.
     #[error("cannot read a template")]
     Read(#[from] ReadError),
@@ -109,10 +115,20 @@ impl Templates {
     pub(crate) fn render(&self, page: Page<'_>) -> Result<String, TemplateError> {
         let Page { scene, here, added, template } = page;
         let key = match template {
-            Chosen::Object(template) => key_of(template),
-            Chosen::Acquired(name) => {
-                locate(&scene, name, here.oid(), None)?.unwrap_or_else(|| format!("{BUILT_IN_MARK}{name}"))
+            Chosen::Object(template) => {
+                scene.run(template)?;
+                key_of(template)
             }
+            Chosen::Acquired(name) => match locate(&scene, name, here.oid(), None)? {
+                Some(template) => {
+                    if !scene.may_view(&template)? {
+                        return Err(scene.denied());
+                    }
+                    scene.run(&template)?;
+                    key_of(&template)
+                }
+                None => format!("{BUILT_IN_MARK}{name}"),
+            },
         };
         let run = Arc::new(Run { scene: Arc::clone(&scene), here: here.oid(), loaded: AtomicUsize::new(0) });
         let mut environment = self.compiled.lock().clone();
@@ -236,6 +252,8 @@ fn prepare(environment: &mut Environment<'static>, run: &Arc<Run>, bounds: Bound
 }
 
 const OUT_OF_TIME: &str = "out of time";
+/// What stands for the key of a template that is not for whoever asks.
+const DENIED_KEY: &str = "denied/";
 
 /// The key under which a template of the tree is compiled: its oid, the commit that wrote its source, and its name for
 /// the escaping. The object's revision would not do: two lines may show it at the same one with different sources.
@@ -251,8 +269,13 @@ fn parse_key(key: &str) -> Option<(Oid, Tid)> {
     Some((oid.parse().ok()?, tid.parse().ok()?))
 }
 
-/// The key of the template called `name`, acquired by the object `from`; `asking` is passed over.
-fn locate(scene: &Scene, name: &str, from: Oid, asking: Option<Oid>) -> Result<Option<String>, ReadError> {
+/// The template called `name`, acquired by the object `from`; `asking` is passed over.
+fn locate(
+    scene: &Scene,
+    name: &str,
+    from: Oid,
+    asking: Option<Oid>,
+) -> Result<Option<Arc<Object>>, ReadError> {
     let mut place = from;
     // Only a template that asks for its own name goes round again, one container higher; so this ends at the root.
     loop {
@@ -272,7 +295,7 @@ fn locate(scene: &Scene, name: &str, from: Oid, asking: Option<Oid>) -> Result<O
                 None => return Ok(None),
             }
         }
-        return Ok(template.is_a("template").then(|| key_of(&template)));
+        return Ok(template.is_a("template").then_some(template));
     }
 }
 
@@ -284,6 +307,14 @@ fn join_names(run: &Run, name: &str, from: &str) -> String {
         }
         None => locate(&run.scene, name, run.here, None),
     };
+    let found = found.and_then(|template| {
+        let Some(template) = template else { return Ok(None) };
+        if !run.scene.may_view(&template)? {
+            return Ok(Some(DENIED_KEY.to_owned()));
+        }
+        run.scene.run_part(&template)?;
+        Ok(Some(key_of(&template)))
+    });
     match found {
         Ok(Some(key)) => key,
         Ok(None) => format!("{BUILT_IN_MARK}{name}"),
@@ -309,6 +340,9 @@ fn load(scene: &Scene, key: &str) -> Result<Option<String>, Error> {
                 Err(Error::new(ErrorKind::TemplateNotFound, problem))
             }
         };
+    }
+    if key == DENIED_KEY {
+        return Err(not_for_you());
     }
     let Some((oid, _)) = parse_key(key) else {
         return Err(Error::new(ErrorKind::TemplateNotFound, "the template could not be looked for"));
@@ -338,15 +372,20 @@ fn explain(scene: &Scene, key: &str, page: &Bounded, error: Error) -> TemplateEr
     // The innermost error knows the template that is wrong; those around it only included that one.
     let (mut name, mut line) = (error.name().unwrap_or(key).to_owned(), error.line().unwrap_or(0));
     let mut is_out_of_time = error.detail() == Some(OUT_OF_TIME);
+    let mut is_denied = error.detail() == Some(DENIED);
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         if let Some(inner) = inner.downcast_ref::<Error>() {
             is_out_of_time |= inner.detail() == Some(OUT_OF_TIME);
+            is_denied |= inner.detail() == Some(DENIED);
             if let (Some(inner_name), Some(inner_line)) = (inner.name(), inner.line()) {
                 (name, line) = (inner_name.to_owned(), inner_line);
             }
         }
         cause = inner.source();
+    }
+    if is_denied {
+        return scene.denied();
     }
     let template = readable(scene, &name);
     if is_out_of_time {
@@ -514,6 +553,7 @@ fn indent(text: Cow<'_, str>, width: usize, first: Option<bool>) -> Result<Strin
 
 #[cfg(test)]
 mod tests {
+    use bough_core::security::{Access, Actor};
     use std::time::Duration;
 
     use bough_core::object_type::TypeRegistry;
@@ -556,9 +596,12 @@ mod tests {
         let template = snapshot.child(folder, at).unwrap().unwrap();
         let (template, here) =
             (snapshot.object(template).unwrap().unwrap(), snapshot.object(folder).unwrap().unwrap());
+        let types = Arc::<TypeRegistry>::clone(database.types());
+        let access = Access::new(Actor::anonymous(), Arc::clone(&types), snapshot.clone(), None);
         let scene = Arc::new(Scene {
             snapshot,
-            types: Arc::<TypeRegistry>::clone(database.types()),
+            access: parking_lot::RwLock::new(access),
+            types,
             links: Links { base_url: None, before: String::new(), top: Oid::ROOT },
             request: RequestFacts::default(),
             deadline: Instant::now() + Duration::from_secs(60),

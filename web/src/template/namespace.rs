@@ -14,18 +14,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bough_core::acquisition::{self, Found};
+use bough_core::acquisition::{self, Acquired, Found};
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::Access;
+use bough_core::security::permission::LIST;
 use bough_core::snapshot::{Chain, ChildOrder, ChildrenPage, ReadError, attribute, chain, chain_path};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::{Content, Object, Oid, Value as Stored};
 use minijinja::value::{Enumerator, Kwargs, Object as TemplateObject, ObjectRepr, Value, from_args};
 use minijinja::{Error, ErrorKind, State};
+use parking_lot::RwLock;
 
+use super::TemplateError;
 use crate::publisher::links::Links;
 
 /// Most children that a loop sees; a template that wants more asks for pages.
 const CHILDREN_MAX: usize = 1_000;
+/// Most children that are looked at to find so many that may be seen.
+const CHILDREN_SEEN_MAX: usize = 10_000;
 /// How many children are read at a time.
 const CHILDREN_BATCH: usize = 100;
 /// Names that belong to the language: no object can take them away.
@@ -47,6 +53,8 @@ pub(crate) struct RequestFacts {
 /// The site as one request sees it.
 pub(crate) struct Scene {
     pub(crate) snapshot: SharedSnapshot,
+    /// What whoever asks may see; less where templates of others take part in the page.
+    pub(crate) access: RwLock<Access>,
     pub(crate) types: Arc<TypeRegistry>,
     pub(crate) links: Links,
     pub(crate) request: RequestFacts,
@@ -65,17 +73,64 @@ pub(crate) fn unreadable(error: ReadError) -> Error {
     Error::new(ErrorKind::InvalidOperation, "the site could not be read").with_source(error)
 }
 
-fn or_error(value: Result<Value, ReadError>) -> Value {
-    value.unwrap_or_else(|error| Value::from(unreadable(error)))
+/// What an error says that comes of a denial, so that it is known again.
+pub(super) const DENIED: &str = "not for whoever asks";
+
+/// The error of a template that shows what it may not.
+pub(super) fn not_for_you() -> Error {
+    Error::new(ErrorKind::InvalidOperation, DENIED)
 }
 
 impl Scene {
-    /// The object as templates see it; none where there is no such object.
+    /// The object as templates see it; none where there is no such object, or none for whoever asks.
     pub(crate) fn object(self: &Arc<Self>, oid: Oid) -> Result<Value, ReadError> {
         Ok(match self.snapshot.object(oid)? {
-            Some(object) => self.shown(object),
-            None => Value::from(()),
+            Some(object) if self.may_view(&object)? => self.shown(object),
+            _ => Value::from(()),
         })
+    }
+
+    /// Whether the object may be seen.
+    pub(crate) fn may_view(&self, object: &Object) -> Result<bool, ReadError> {
+        self.access.read().may_view(object)
+    }
+
+    /// Whether what is in the object may be listed.
+    fn may_list(&self, oid: Oid) -> Result<bool, ReadError> {
+        self.access.read().allows_at(LIST, oid)
+    }
+
+    /// From now on this template makes the page.
+    pub(super) fn run(&self, template: &Object) -> Result<(), ReadError> {
+        let mut access = self.access.write();
+        *access = access.running(template)?;
+        Ok(())
+    }
+
+    /// From now on this template takes part in the page.
+    pub(super) fn run_part(&self, template: &Object) -> Result<(), ReadError> {
+        let mut access = self.access.write();
+        *access = access.limited_by(template)?;
+        Ok(())
+    }
+
+    /// The error of a page that shows what it may not.
+    pub(super) fn denied(&self) -> TemplateError {
+        TemplateError::Denied { asks: self.access.read().actor().is_known() }
+    }
+
+    /// What was acquired, where whoever asks may see where it comes from. What is nearer and denied is not skipped.
+    fn acquired(self: &Arc<Self>, acquired: Option<Acquired>) -> Result<Option<Value>, ReadError> {
+        let Some(Acquired { found, at, .. }) = acquired else { return Ok(None) };
+        let from = match &found {
+            Found::Child(oid) => *oid,
+            _ => at,
+        };
+        let is_shown = match self.snapshot.object(from)? {
+            Some(object) => self.may_view(&object)?,
+            None => true,
+        };
+        if is_shown { self.found(Some(found)) } else { Ok(Some(Value::from(not_for_you()))) }
     }
 
     pub(crate) fn shown(self: &Arc<Self>, object: Arc<Object>) -> Value {
@@ -180,7 +235,7 @@ impl Names {
             _ if LANGUAGE.contains(&name) || name.starts_with('_') => Ok(None),
             _ => {
                 let acquired = acquisition::get(&*scene.snapshot, &scene.types, self.here.oid(), name)?;
-                scene.found(acquired.map(|acquired| acquired.found))
+                scene.acquired(acquired)
             }
         }
     }
@@ -299,7 +354,9 @@ impl Shown {
         let mut crumbs = Vec::new();
         for object in acquisition::containers(&*self.scene.snapshot, self.object.oid())? {
             let is_top = object.oid() == self.scene.links.top;
-            crumbs.push(self.scene.shown(object));
+            if self.scene.may_view(&object)? {
+                crumbs.push(self.scene.shown(object));
+            }
             if is_top {
                 break;
             }
@@ -386,7 +443,7 @@ impl TemplateObject for Shown {
                 let (snapshot, types) = (&*self.scene.snapshot, &self.scene.types);
                 let acquired =
                     acquisition::acquire(snapshot, types, self.object.oid(), name).map_err(unreadable)?;
-                let found = self.scene.found(acquired.map(|acquired| acquired.found)).map_err(unreadable)?;
+                let found = self.scene.acquired(acquired).map_err(unreadable)?;
                 Ok(found.unwrap_or(Value::from(())))
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
@@ -415,21 +472,32 @@ impl Children {
         Self { scene: Arc::clone(scene), of, page: ChildrenPage::first(CHILDREN_MAX) }
     }
 
-    /// Who the children are. All at once, since a loop visits all and wants to know which is the last; what they hold
-    /// is read as the loop comes to them.
-    fn read(&self) -> Result<Vec<Oid>, ReadError> {
+    /// Those of the children that may be seen. All at once, since a loop visits all and wants to know which is the last.
+    /// None where whoever asks may not list them.
+    fn read(&self) -> Result<Option<Vec<Value>>, ReadError> {
+        if !self.scene.may_list(self.of)? {
+            return Ok(None);
+        }
         let mut found = Vec::new();
-        let mut page = ChildrenPage { limit: CHILDREN_BATCH.min(self.page.limit), ..self.page.clone() };
-        while found.len() < self.page.limit {
+        let mut looked_at = 0;
+        let mut page = ChildrenPage { limit: CHILDREN_BATCH, ..self.page.clone() };
+        while found.len() < self.page.limit && looked_at < CHILDREN_SEEN_MAX {
             let children = self.scene.snapshot.children(self.of, &page)?;
-            found.extend(children.iter().filter(|child| !child.name.is_private()).map(|child| child.oid));
+            looked_at += children.len();
+            for child in children.iter().filter(|child| !child.name.is_private()) {
+                if let Some(object) = self.scene.snapshot.object(child.oid)?
+                    && self.scene.may_view(&object)?
+                {
+                    found.push(self.scene.shown(object));
+                }
+            }
             match children.last() {
                 Some(last) if children.len() == page.limit => page = page.following(last),
                 _ => break,
             }
         }
         found.truncate(self.page.limit);
-        Ok(found)
+        Ok(Some(found))
     }
 }
 
@@ -439,17 +507,16 @@ impl TemplateObject for Children {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let scene = Arc::clone(&self.scene);
         match self.read() {
-            Ok(children) => {
-                Enumerator::Iter(Box::new(children.into_iter().map(move |oid| or_error(scene.object(oid)))))
-            }
+            Ok(None) => Enumerator::Values(vec![Value::from(not_for_you())]),
+            Ok(Some(children)) => Enumerator::Values(children),
             Err(error) => Enumerator::Values(vec![Value::from(unreadable(error))]),
         }
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
-        let first = ChildrenPage { limit: 1, ..self.page.clone() };
-        self.scene.snapshot.children(self.of, &first).is_ok_and(|children| !children.is_empty())
+        let page = ChildrenPage { limit: 1, ..self.page.clone() };
+        let first = Self { scene: Arc::clone(&self.scene), of: self.of, page };
+        first.read().is_ok_and(|children| children.is_none_or(|children| !children.is_empty()))
     }
 }

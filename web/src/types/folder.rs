@@ -132,6 +132,9 @@ pub(crate) fn shows_private(visit: &Visit, folder: &Object) -> Result<bool, Read
 
 fn entry(visit: &Visit, own_url: &str, child: &Child) -> Result<Option<Shown>, ReadError> {
     let Some(object) = visit.snapshot.object(child.oid)? else { return Ok(None) };
+    if !visit.access.may_view(&object)? {
+        return Ok(None);
+    }
     let mut url = own_url.trim_end_matches('/').to_owned();
     crate::publisher::path::push_step(&mut url, child.name.as_str());
     if is_container(&visit.snapshot, visit.types(), &object)? {

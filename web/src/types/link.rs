@@ -1,5 +1,6 @@
 //! Link: leads elsewhere, to a path of the site, an address, or an object wherever it is moved.
 
+use bough_core::security::permission::VIEW;
 use bough_core::snapshot::attribute;
 use bough_core::{Object, Value};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -14,6 +15,9 @@ const IN_ADDRESS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').
 pub(crate) fn target(visit: &Visit, object: &Object) -> Result<(String, bool), PublishError> {
     let target = attribute(&visit.snapshot, object, "target")?;
     let address = match &target {
+        Some(Value::Reference(oid)) if !visit.access.allows_at(VIEW, *oid)? => {
+            return Err(PublishError::Link(format!("object {oid} has no URL here")));
+        }
         Some(Value::Reference(oid)) => visit
             .links
             .url(&visit.snapshot, visit.types(), *oid)?

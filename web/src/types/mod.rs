@@ -6,16 +6,20 @@ pub(crate) mod link;
 pub(crate) mod page;
 pub(crate) mod unknown;
 
-use bough_core::Value;
+use bough_core::merge::MergePolicy;
 use bough_core::name::NameError;
-use bough_core::object_type::{AttributeSpec, PlainType, TypeRegistry, TypeSchema};
+use bough_core::object_type::{AttributeSpec, Guards, PlainType, TypeRegistry, TypeSchema};
+use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
+use bough_core::{Name, Value};
 
-/// The types that every site has: folder, page, template, file, image and link. Applications add theirs.
+/// The types that every site has: folder, page, template, file, image and link, and those of users. Applications add
+/// theirs.
 pub fn built_in_types() -> TypeRegistry {
     let mut types = TypeRegistry::default();
     let declared = [folder_schema(), page_schema(), template_schema(), link_schema()];
     let files = [file_schema("file", "File"), file_schema("image", "Image")];
-    for schema in declared.into_iter().chain(files) {
+    let security = [users_schema(), user_schema(), group_schema()];
+    for schema in declared.into_iter().chain(files).chain(security) {
         match schema {
             Ok(schema) => types.register(PlainType(schema)),
             Err(error) => unreachable!("BUG: a built-in type has an illegal name: {error}"),
@@ -57,6 +61,7 @@ fn template_schema() -> Result<TypeSchema, NameError> {
             labelled("content_type", "text", "Media type of what it makes")?,
         ],
         applicable: true,
+        guards: Guards::changes(permission::TEMPLATES),
         ..TypeSchema::new("template", "Template")?
     })
 }
@@ -83,20 +88,68 @@ fn link_schema() -> Result<TypeSchema, NameError> {
     })
 }
 
+/// The folder of users and groups. It counts as `_users` of another folder only.
+fn users_schema() -> Result<TypeSchema, NameError> {
+    Ok(TypeSchema {
+        container: true,
+        children: Some(vec![Name::new(USER)?, Name::new(GROUP)?]),
+        guards: Guards::all(permission::USERS),
+        ..TypeSchema::new(USERS, "Users and groups")?
+    })
+}
+
+fn user_schema() -> Result<TypeSchema, NameError> {
+    Ok(TypeSchema {
+        attributes: vec![
+            labelled("full_name", "text", "Full name")?,
+            labelled("email", "text", "E-mail address")?,
+            whole(ROLES, "Roles")?,
+            whole(GROUPS, "Groups")?,
+            labelled("disabled", "bool", "May not log in")?.with_default(Value::Bool(false)),
+        ],
+        guards: Guards::all(permission::USERS),
+        ..TypeSchema::new(USER, "User")?
+    })
+}
+
+fn group_schema() -> Result<TypeSchema, NameError> {
+    Ok(TypeSchema {
+        attributes: vec![labelled("title", "text", "Title")?, whole(ROLES, "Roles")?],
+        guards: Guards::all(permission::USERS),
+        ..TypeSchema::new(GROUP, "Group")?
+    })
+}
+
+/// A set that says who may do what: two changes of it are never put together unseen.
+fn whole(name: &str, label: &str) -> Result<AttributeSpec, NameError> {
+    Ok(AttributeSpec { merge: MergePolicy::Whole, ..labelled(name, "set", label)? })
+}
+
 #[cfg(test)]
 mod tests {
-    use bough_core::Name;
-
     use super::*;
 
     #[test]
     fn a_folder_takes_everything_and_no_other_built_in_type_takes_anything() {
         let types = built_in_types();
         let page = Name::new("page").unwrap();
-        for name in ["file", "folder", "image", "link", "page", "template"] {
+        for name in ["file", "folder", "group", "image", "link", "page", "template", "user", "users"] {
             let schema = types.schema(name).unwrap();
             assert_eq!(schema.takes(&page), name == "folder", "{name}");
             assert_eq!(schema.applicable, name == "template", "{name}");
         }
+    }
+
+    #[test]
+    fn users_are_managed_by_those_who_may_and_templates_changed_by_those_who_may() {
+        let types = built_in_types();
+        let guards = |name| types.schema(name).unwrap().guards;
+        for name in [USERS, USER, GROUP] {
+            assert_eq!(guards(name), Guards::all(permission::USERS), "{name}");
+        }
+        assert_eq!(guards("template"), Guards::changes(permission::TEMPLATES));
+        assert_eq!(guards("page"), Guards::default());
+        let takes = |child: &str| types.schema(USERS).unwrap().takes(&Name::new(child).unwrap());
+        assert!(takes(USER) && takes(GROUP) && !takes("page") && !takes(USERS));
     }
 }

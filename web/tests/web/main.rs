@@ -6,6 +6,7 @@ mod hosts;
 mod moments;
 mod paths;
 mod previews;
+mod rest;
 mod server;
 mod site;
 mod starter;

@@ -49,6 +49,7 @@ fn make(version: &TestSite, at: &str) -> (PreviewLink, String) {
         subtree: version.oid(at),
         expires_micros: version.database.now_micros() + HOUR,
         made_by: "ana".into(),
+        maker: None,
         label: "for Bo".into(),
     };
     make_preview_link(&version.database, &new).unwrap()

@@ -407,6 +407,9 @@ fn fits(key: &CellKey, content: Option<&Content>) -> bool {
         (CellKey::Attribute(_), Some(Content::Value(value))) => value.check().is_ok(),
         (CellKey::Attribute(_), Some(Content::Large(_)) | None) => true,
         (CellKey::Type, Some(Content::Type(_))) => true,
+        (CellKey::Owner, Some(Content::Owner(_)) | None) => true,
+        (CellKey::ProxyRoles | CellKey::LocalRoles(_), Some(Content::Roles(_)) | None) => true,
+        (CellKey::Permission(_), Some(Content::Setting(_)) | None) => true,
         _ => false,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::hash::Hasher;
 
+use crate::security::{Roles, Subject};
 use crate::value::Value;
 use crate::{CellKey, Content, Oid};
 
@@ -47,8 +48,17 @@ impl Fingerprint {
         match key {
             CellKey::Type => self.text("type"),
             CellKey::Place => self.text("place"),
+            CellKey::Owner => self.text("owner"),
+            CellKey::ProxyRoles => self.text("proxy roles"),
+            CellKey::Permission(name) => self.text("permission").text(name.as_str()),
+            CellKey::LocalRoles(Subject::Principal(oid)) => self.text("roles of").oid(*oid),
+            CellKey::LocalRoles(Subject::Name(name)) => self.text("roles of name").text(name.as_str()),
             CellKey::Attribute(name) => self.text("attribute").text(name.as_str()),
         }
+    }
+
+    fn roles(&mut self, roles: &Roles) -> &mut Self {
+        roles.iter().fold(self.number(roles.len() as u64), |print, role| print.text(role.as_str()))
     }
 
     pub(super) fn content(&mut self, content: Option<&Content>) -> &mut Self {
@@ -60,6 +70,11 @@ impl Fingerprint {
             }
             Some(Content::Value(value)) => self.text("value").value(value),
             Some(Content::Large(large)) => self.text("large").bytes(&large.digest.0),
+            Some(Content::Owner(oid)) => self.text("owner").oid(*oid),
+            Some(Content::Roles(roles)) => self.text("roles").roles(roles),
+            Some(Content::Setting(setting)) => {
+                self.text("setting").number(u64::from(setting.acquire)).roles(&setting.roles)
+            }
         }
     }
 
