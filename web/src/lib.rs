@@ -5,10 +5,10 @@
 //!
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
 //! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
-//! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
+//! show), `rest` (the interface for programs), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` and `problem` (the one place
 //! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `starter` (the site that a new folder begins with).
 //!
-//! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
+//! Not here: the tree (`bough-core`), where it is kept (`bough-store`), what is done on the command line.
 
 mod access_log;
 pub mod auth;
@@ -19,7 +19,9 @@ mod error;
 mod hosts;
 mod patience;
 mod preview;
+mod problem;
 mod publisher;
+mod rest;
 mod serve;
 pub mod starter;
 mod stream;

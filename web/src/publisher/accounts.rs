@@ -111,7 +111,7 @@ impl Publisher {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(None),
             Method::POST if view != View::Style => {}
-            _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
+            _ => return Err(PublishError::Method { allow: ALLOWED.into() }.into()),
         }
         if view == View::Style {
             return Ok(Some(Step::Ready(style(asked))));

@@ -55,7 +55,7 @@ impl<'a> Browser<'a> {
             .header("user-agent", "Firefox/140.0 Linux")
             .body(Body::from(form.join("&")))
             .unwrap();
-        let answer = self.site.send(request).await;
+        let answer = self.site.send_request(request).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -169,7 +169,7 @@ async fn forms_that_this_site_did_not_show_do_nothing() {
     let page = browser.get("/@@account").await.text();
     assert!(page.contains("logged in as <strong>ana") && !page.contains("revoke-token"), "{page}");
     let other_type = Request::post("/@@login").header("host", "example.org").body(Body::from("{}")).unwrap();
-    assert_eq!(site.send(other_type).await.status, 400);
+    assert_eq!(site.send_request(other_type).await.status, 400);
 }
 
 #[tokio::test]

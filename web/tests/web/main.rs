@@ -8,6 +8,7 @@ mod hosts;
 mod moments;
 mod paths;
 mod previews;
+mod rest;
 mod server;
 mod site;
 mod starter;
