@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
-use bough::web::{AccessLog, AddressRange, Config, HostTable, Tls, VersionHosts};
+use bough::web::{AccessLog, AddressRange, Config, HostTable, OwnTls, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
@@ -267,6 +267,7 @@ impl Gate {
 }
 
 async fn answer(gate: Arc<Gate>, request: Request) -> Response {
+    let is_own_tls = request.extensions().get::<OwnTls>().is_some();
     if let Some(router) = gate.router.get() {
         return match router.clone().oneshot(request).await {
             Ok(response) => response,
@@ -284,6 +285,7 @@ async fn answer(gate: Arc<Gate>, request: Request) -> Response {
     headers.insert(header::RETRY_AFTER, header::HeaderValue::from(RETRY_AFTER_SECS));
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    bough::web::secure(&mut response, is_own_tls);
     response
 }
 
@@ -439,6 +441,7 @@ mod tests {
         let response = answer(Arc::clone(&gate), asked()).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
         let page = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         assert!(String::from_utf8_lossy(&page).contains("25 %"), "{page:?}");
 

@@ -37,6 +37,7 @@ pub use access_log::AccessLog;
 use axum::Router;
 use bough_store::Database;
 pub use config::{Config, Limits};
+pub use content::headers::secure;
 pub use content::policy::{CONTENT_POLICY, CONTENT_SECURITY_POLICY, ContentPolicy, ParseContentPolicyError};
 pub use hosts::{AddressRange, Host, HostError, HostTable, ParseAddressRangeError, UnknownHost};
 pub use preview::{
