@@ -69,6 +69,20 @@ pub enum Error {
         /// Those that there are.
         known: String,
     },
+    /// There is no such user or group.
+    #[error("there is no user or group `{name}` that counts at `{near}`")]
+    NoAccount {
+        /// What was asked for.
+        name: String,
+        /// Where.
+        near: String,
+    },
+    /// A folder of users would be called something else than `_users`, and so count nowhere.
+    #[error("users count only in a folder called `_users`: `{path}` is called otherwise")]
+    UsersElsewhere {
+        /// Where it was to go.
+        path: ObjectPath,
+    },
     /// A change was refused.
     #[error(transparent)]
     Refused(#[from] TransactionError),

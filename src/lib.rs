@@ -22,15 +22,17 @@
 //! ```
 //!
 //! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `version`
-//! (private versions), `call` (methods of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
+//! (private versions), `users` (users and groups), `rights` (who may do what, and why), `call` (methods of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
 //!
 //! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher.
 
 mod call;
 mod error;
 mod read;
+mod rights;
 mod site;
 mod tx;
+mod users;
 mod version;
 
 pub use bough_core as core;
@@ -41,8 +43,10 @@ pub use bough_web as web;
 pub use call::Called;
 pub use error::Error;
 pub use read::{Children, Handle, Moment, View};
+pub use rights::{Entitled, Scoped, WhatCan, WhoCan};
 pub use site::{Site, SiteBuilder, Written};
 pub use tx::{Tx, file_type};
+pub use users::{Account, AccountKind};
 pub use version::Version;
 
 /// The names that an application begins with.

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::ops::{Deref, DerefMut};
 
 use bough_core::object_type::TypeRegistry;
+use bough_core::security::{USERS, USERS_NAME};
 use bough_core::{Name, ObjectPath, Oid, Value};
 use bough_store::Draft;
 
@@ -77,6 +78,9 @@ impl<'a> Tx<'a> {
     ) -> Result<Oid, Error> {
         let type_name = known_type(self.draft.types(), type_name)?;
         let (parent, name) = self.container_of(path)?;
+        if type_name == USERS && name != USERS_NAME {
+            return Err(Error::UsersElsewhere { path: ObjectPath::parse(path)? });
+        }
         let named = attributes.into_iter().map(|(name, value)| Ok((Name::new(name)?, value)));
         let attributes = named.collect::<Result<Vec<_>, Error>>()?;
         Ok(self.draft.add(parent, &name, &type_name, attributes)?)

@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
-use bough::web::{AccessLog, AddressRange, Config, HostTable, VersionHosts};
+use bough::web::{AccessLog, AddressRange, Config, HostTable, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
@@ -33,6 +33,8 @@ const PORTS_TRIED: u16 = 50;
 /// How long to wait for a command that has the folder open just now.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(20);
+/// How often the files of the certificate are looked at.
+const RENEWAL_POLL: Duration = Duration::from_secs(60);
 /// When a client shall try again while the site is being opened.
 const RETRY_AFTER_SECS: u32 = 1;
 
@@ -53,6 +55,12 @@ pub(crate) struct Serve {
     /// A proxy, or a range of them, whose word about the client, the host and the scheme is taken; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     trusted_proxy: Vec<AddressRange>,
+    /// Serve by TLS, with the certificate in this file (PEM, those that vouch for it behind it)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate; both files are read again when they change, and on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Default for Serve {
@@ -62,6 +70,8 @@ impl Default for Serve {
             access_log: None,
             version_host: None,
             trusted_proxy: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
         }
     }
 }
@@ -71,12 +81,17 @@ impl Serve {
     pub(crate) fn run(&self, data: &Path, screen: &mut Screen) -> Result<(), Failure> {
         trace();
         let address = self.address()?;
+        let tls = self.tls()?;
         let listener = TcpListener::bind(address).map_err(|error| taken(data, address, &error))?;
         listener.set_nonblocking(true).map_err(|error| Failure::because("cannot listen", &error))?;
         let bound = listener.local_addr().map_err(|error| Failure::because("cannot listen", &error))?;
         let config = self.config(data)?;
-        let versions = self.version_host.clone().unwrap_or(VersionHosts::LOCAL).on_port(bound.port());
-        let place = Place { data, bound, versions };
+        let versions = self.version_host.clone().unwrap_or(VersionHosts::LOCAL);
+        let versions = match tls {
+            Some(_) => versions.on_tls_port(bound.port()),
+            None => versions.on_port(bound.port()),
+        };
+        let place = Place { data, bound, versions, tls };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::because("cannot start the server", &error))?;
         let done = runtime.block_on(serve(&place, listener, config, screen));
@@ -103,6 +118,14 @@ impl Serve {
             return Err(failure.advise(format!("bough serve --listen 127.0.0.1:{}", address.port())));
         }
         Ok(address)
+    }
+
+    fn tls(&self) -> Result<Option<Arc<Tls>>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        let tls =
+            Tls::read(certificate, key).map_err(|error| Failure::because("cannot serve by TLS", &error))?;
+        warn_of_expiry(certificate, &tls);
+        Ok(Some(Arc::new(tls)))
     }
 
     fn config(&self, data: &Path) -> Result<Config, Failure> {
@@ -136,6 +159,52 @@ struct Place<'a> {
     data: &'a Path,
     bound: SocketAddr,
     versions: VersionHosts,
+    tls: Option<Arc<Tls>>,
+}
+
+fn warn_of_expiry(certificate: &Path, tls: &Tls) {
+    let now = jiff::Timestamp::now();
+    let Some(expires) = tls.expires_secs().and_then(|secs| jiff::Timestamp::from_second(secs).ok()) else {
+        return;
+    };
+    if expires <= now {
+        remark(&format!("warning: the certificate `{}` expired at {expires}", certificate.display()));
+    }
+}
+
+/// Reads the certificate again when its files change, and on SIGHUP; what cannot be used is told of and not taken.
+async fn renew(tls: Arc<Tls>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut asked = match signal(SignalKind::hangup()) {
+        Ok(asked) => asked,
+        Err(error) => return remark(&format!("warning: the certificate is not renewed: {error}")),
+    };
+    let mut told = String::new();
+    loop {
+        let is_asked = tokio::select! {
+            _ = asked.recv() => true,
+            () = tokio::time::sleep(RENEWAL_POLL) => false,
+        };
+        let reading = Arc::clone(&tls);
+        let reloaded = tokio::task::spawn_blocking(move || reading.reload()).await;
+        match reloaded {
+            Ok(Ok(false)) => told.clear(),
+            Ok(Ok(true)) => {
+                told.clear();
+                remark("the certificate was read again");
+            }
+            Ok(Err(error)) => {
+                let failure = Failure::because("cannot renew the certificate, the one before stays", &error);
+                let text = [&[failure.message], &*failure.causes].concat().join(": ");
+                // While a new certificate waits for its key, once is enough.
+                if is_asked || text != told {
+                    remark(&format!("warning: {text}"));
+                    told = text;
+                }
+            }
+            Err(_) => return,
+        }
+    }
 }
 
 /// What happens goes to the standard error; how much of it, `BOUGH_LOG` says.
@@ -232,6 +301,11 @@ async fn serve(
     let router = Router::new().fallback(move |request: Request| answer(Arc::clone(&for_requests), request));
     let (ask_to_stop, asked) = tokio::sync::oneshot::channel::<()>();
     let limits = config.limits.clone();
+    let mut listener = bough::web::Listener::from(listener);
+    if let Some(tls) = &place.tls {
+        listener = listener.with_tls(Arc::clone(tls));
+        tokio::spawn(renew(Arc::clone(tls)));
+    }
     let serving = tokio::spawn(async move {
         bough::web::serve(listener, router, &limits, async {
             let _ = asked.await;
@@ -275,14 +349,15 @@ fn start(
     config: Config,
     screen: &mut Screen,
 ) -> Result<SocketServer, Failure> {
-    let Place { data, bound, versions } = place;
+    let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
-    let url = format!("http://{bound}/");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{bound}/");
     if screen.form == Form::Json {
         let (pid, data) = (std::process::id(), data.display().to_string());
         screen.json(&json!({ "url": url, "versions": versions.url("*"), "pid": pid, "data": data }))?;

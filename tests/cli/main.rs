@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod server;
 mod support;
+mod tls;
 mod tour;
 mod tutorial;
 mod undo;

@@ -24,6 +24,16 @@ pub struct Limits {
     pub headers_max: usize,
     /// How long a client may take to send the head of a request; also how long it may stay silent between requests.
     pub header_timeout: Duration,
+    /// How long a client may take to agree on TLS.
+    pub handshake_timeout: Duration,
+    /// How long a body may take to come, besides what its length takes at `body_rate_min`.
+    pub body_timeout: Duration,
+    /// How fast the body of a request has to come on the whole, in bytes a second.
+    pub body_rate_min: u64,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_timeout: Duration,
+    /// How long a connection may stay without anything said on it, either way.
+    pub idle_timeout: Duration,
     /// How long rendering may take, with the waiting for its turn.
     pub request_timeout: Duration,
     /// How many requests may render at the same time; the others wait.
@@ -38,6 +48,8 @@ pub struct Limits {
     pub page_bytes_max: usize,
     /// How many bytes of compressed answers are kept.
     pub compressed_bytes_max: u64,
+    /// How many bytes of sanitised texts of pages are kept.
+    pub sanitised_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -50,6 +62,12 @@ impl Default for Limits {
             header_bytes_max: 32 << 10,
             headers_max: 100,
             header_timeout: Duration::from_secs(15),
+            handshake_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            body_rate_min: 8 << 10,
+            // The system says that there is room again when a third of its buffer is free: up to a megabyte.
+            write_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             blocking_jobs_max: std::thread::available_parallelism().map_or(4, |cores| cores.get() * 4),
             connections_max: 10_000,
@@ -57,6 +75,7 @@ impl Default for Limits {
             template_fuel: 2_000_000,
             page_bytes_max: 8 << 20,
             compressed_bytes_max: 16 << 20,
+            sanitised_bytes_max: 16 << 20,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum PublishError {
     Path(#[from] PathProblem),
     #[error("the host `{0}` is not served here")]
     Host(String),
+    #[error("the request names two hosts")]
+    TwoHosts,
     #[error("the body of {bytes} bytes is longer than {max}")]
     Body { bytes: u64, max: u64 },
     #[error("the body did not come to its end: {0}")]
@@ -59,6 +61,8 @@ pub(crate) enum PublishError {
     LinkGone,
     #[error("cannot look for a version")]
     Versions(#[source] VersionError),
+    #[error("a page of another site made the request")]
+    CrossSite,
     #[error("the method is not allowed")]
     Method { allow: &'static str },
     #[error("somebody has to log in first")]
@@ -133,9 +137,12 @@ impl PublishError {
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
                 StatusCode::URI_TOO_LONG
             }
-            Self::Path(_) | Self::Moment(_) | Self::Argument(_) | Self::VersionTwice | Self::BodyCut(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Path(_)
+            | Self::Moment(_)
+            | Self::Argument(_)
+            | Self::VersionTwice
+            | Self::BodyCut(_)
+            | Self::TwoHosts => StatusCode::BAD_REQUEST,
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
@@ -149,7 +156,7 @@ impl PublishError {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+            Self::Forbidden(_) | Self::CrossSite | Self::Template(TemplateError::Denied { asks: true }) => {
                 StatusCode::FORBIDDEN
             }
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -173,6 +180,7 @@ impl PublishError {
         match self {
             Self::Path(problem) => problem.to_string(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
+            Self::TwoHosts => "The request names more than one host: only one can answer it.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
             Self::BodyCut(_) => "What was sent did not come to its end.".into(),
             Self::BodyLate => "What was sent did not come in time.".into(),
@@ -228,6 +236,11 @@ impl PublishError {
             }
             Self::Template(TemplateError::Denied { asks: true }) => {
                 "You are logged in, but this page shows something that you may not see.".into()
+            }
+            Self::CrossSite => {
+                "A page of another site made this request, or the browser does not say which page did. \
+                 Please go to this site's own page and try again there."
+                    .into()
             }
             Self::Argument(problem) => format!("The request cannot be answered: {problem}."),
             Self::Link(_) => "This link leads nowhere: its target is gone or is not an address.".into(),

@@ -226,6 +226,29 @@ impl FromStr for AddressRange {
     }
 }
 
+/// What stands for a host that nobody can read: no host has that name.
+pub(crate) const NO_HOST: &str = "?";
+
+/// The host that a request names, with its port if it says one; empty where it names none. None where it names several:
+/// what is before this server may have taken it for another one's.
+pub(crate) fn named_host<'a>(
+    uri: &'a axum::http::Uri,
+    headers: &'a axum::http::HeaderMap,
+) -> Option<&'a str> {
+    let mut hosts = headers.get_all(axum::http::header::HOST).iter();
+    let host = hosts.next().map(|host| host.to_str().unwrap_or(NO_HOST));
+    if hosts.next().is_some() {
+        return None;
+    }
+    match (uri.authority(), host) {
+        (None, host) => Some(host.unwrap_or_default()),
+        (Some(authority), None) => Some(authority.as_str()),
+        (Some(authority), Some(host)) => {
+            authority.as_str().eq_ignore_ascii_case(host).then_some(authority.as_str())
+        }
+    }
+}
+
 /// Who asked for which host, by which scheme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -233,23 +256,18 @@ pub(crate) struct Origin {
     pub(crate) client: Option<IpAddr>,
     /// What the `Host` header, or a trusted proxy, says; empty where there is none.
     pub(crate) authority: String,
-    /// Whether the client came by TLS, as far as a trusted proxy says so.
+    /// Whether the client came by TLS, as far as this server or a trusted proxy knows.
     pub(crate) is_https: bool,
 }
 
-/// Works out the origin of a request. Of a list that several proxies wrote, the last entry counts that a trusted one
+/// Works out the origin of a request that came with `direct`. Of a list that several proxies wrote, the last entry counts that a trusted one
 /// added; what stands before it may be the client's invention.
-pub(crate) fn origin(
-    trusted: &[AddressRange],
-    peer: Option<IpAddr>,
-    headers: &axum::http::HeaderMap,
-    authority: &str,
-) -> Origin {
-    let mut origin = Origin { client: peer, authority: authority.to_owned(), is_https: false };
+pub(crate) fn origin(trusted: &[AddressRange], direct: Origin, headers: &axum::http::HeaderMap) -> Origin {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
-    if !peer.is_some_and(is_trusted) {
-        return origin;
+    if !direct.client.is_some_and(is_trusted) {
+        return direct;
     }
+    let mut origin = direct;
     let list = |name: &str| -> Vec<&str> {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).map(str::trim).filter(|entry| !entry.is_empty()).collect()
@@ -276,7 +294,9 @@ pub(crate) fn origin(
     if let Some(host) = host {
         origin.authority = host.to_owned();
     }
-    origin.is_https = proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    if let Some(proto) = proto {
+        origin.is_https = proto.eq_ignore_ascii_case("https");
+    }
     origin
 }
 
@@ -501,7 +521,8 @@ mod tests {
             for (name, value) in headers {
                 map.append(*name, value.parse().unwrap());
             }
-            let origin = origin(&trusted, Some(peer.parse().unwrap()), &map, "direct");
+            let direct = Origin { client: peer.parse().ok(), authority: "direct".into(), is_https: false };
+            let origin = origin(&trusted, direct, &map);
             let expected =
                 Origin { client: Some(client.parse().unwrap()), authority: host.into(), is_https: https };
             assert_eq!(origin, expected, "{headers:?}");

@@ -6,7 +6,7 @@
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
 //! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
 //! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
-//! where errors become responses), `access_log`, `serve`, `starter` (the site that a new folder begins with).
+//! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `starter` (the site that a new folder begins with).
 //!
 //! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
 
@@ -14,14 +14,17 @@ mod access_log;
 pub mod auth;
 mod conditional;
 mod config;
+mod content;
 mod error;
 mod hosts;
+mod patience;
 mod preview;
 mod publisher;
 mod serve;
 pub mod starter;
 mod stream;
 mod template;
+mod tls;
 mod types;
 mod urlencoded;
 mod version_hosts;
@@ -32,12 +35,14 @@ pub use access_log::AccessLog;
 use axum::Router;
 use bough_store::Database;
 pub use config::{Config, Limits};
+pub use content::policy::{CONTENT_POLICY, CONTENT_SECURITY_POLICY, ContentPolicy, ParseContentPolicyError};
 pub use hosts::{AddressRange, Host, HostError, HostTable, ParseAddressRangeError, UnknownHost};
 pub use preview::{
     NewPreviewLink, PREVIEW_LABEL_BYTES_MAX, PREVIEW_LINKS_MAX, PreviewError, PreviewLink, make_preview_link,
     preview_links, revoke_preview_link,
 };
-pub use serve::{Ended, serve};
+pub use serve::{Ended, Listener, OwnTls, serve};
+pub use tls::{Tls, TlsError};
 pub use types::built_in_types;
 pub use version_hosts::VersionHosts;
 

@@ -35,6 +35,13 @@ impl VersionHosts {
         if is_known { self } else { Self { port: Some(port), ..self } }
     }
 
+    /// The same for a server that ends TLS itself, so that its own port is the browsers' one, too.
+    #[must_use]
+    pub fn on_tls_port(self, port: u16) -> Self {
+        let port = self.port.or((port != 443).then_some(port));
+        Self { is_https: true, port, ..self }
+    }
+
     /// The URL of a version, without a slash at its end.
     pub fn url(&self, version: &str) -> String {
         let scheme = if self.is_https { "https" } else { "http" };
@@ -135,6 +142,13 @@ mod tests {
             ("https://*.v.test", "https://x.v.test"),
         ] {
             assert_eq!(text.parse::<VersionHosts>().unwrap().on_port(81).url("x"), url);
+        }
+        for (text, port, url) in [
+            ("*.v.test", 81, "https://x.v.test:81"),
+            ("*.v.test", 443, "https://x.v.test"),
+            ("https://*.v.test:82", 81, "https://x.v.test:82"),
+        ] {
+            assert_eq!(text.parse::<VersionHosts>().unwrap().on_tls_port(port).url("x"), url);
         }
     }
 

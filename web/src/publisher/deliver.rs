@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::compress::{self, Compressed};
 use super::visit::{Asked, Visit};
 use crate::conditional::{Etag, Part, Validators, accepts_gzip, http_date, is_fresh, part};
+use crate::content::headers::Guard;
 use crate::error::PublishError;
 use crate::stream::Stream;
 
@@ -34,6 +35,8 @@ pub(crate) struct Document {
     pub(crate) validators: Option<Validators>,
     /// Whether the tag alone says what the bytes are, whichever URL they came from.
     pub(crate) is_named_by_its_tag: bool,
+    /// What it may do in a browser.
+    pub(crate) guard: Guard,
     /// The one URL of what is also shown at others.
     pub(crate) canonical: Option<HeaderValue>,
 }
@@ -46,6 +49,7 @@ impl Document {
             payload,
             validators: None,
             is_named_by_its_tag: false,
+            guard: Guard::default(),
             canonical: None,
         }
     }
@@ -90,7 +94,15 @@ pub(crate) fn deliver(
         && is_fresh(request, validators)
     {
         let sent = if wants_gzip { validators.etag.compressed() } else { validators.etag.clone() };
-        return Ok(Delivery::Ready(not_modified(visit, validators, &sent, compressible, document.canonical)));
+        let guard = &document.guard;
+        return Ok(Delivery::Ready(not_modified(
+            visit,
+            validators,
+            &sent,
+            compressible,
+            guard,
+            document.canonical,
+        )));
     }
 
     let body = match &document.payload {
@@ -116,7 +128,7 @@ pub(crate) fn deliver(
     };
     let mut headers = HeaderMap::with_capacity(16);
     // What has no validators may differ from one request to the next, also for the same commit.
-    let is_fixed = visit.is_fixed && document.validators.is_some();
+    let is_fixed = visit.is_fixed && document.validators.is_some() && document.guard.may_be_kept();
     headers.insert(CACHE_CONTROL, if is_fixed { FOR_EVER } else { ASK_AGAIN });
     if compressible {
         headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
@@ -175,6 +187,7 @@ pub(crate) fn deliver(
     let mut response = Response::new(if is_head { Body::empty() } else { body });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response.extensions_mut().insert(document.guard);
     Ok(Delivery::Ready(response))
 }
 
@@ -189,12 +202,13 @@ pub(crate) fn already_there(
     asked: &Asked,
     visit: &Visit,
     validators: &Validators,
+    guard: &Guard,
     canonical: Option<&HeaderValue>,
 ) -> Option<Response<Body>> {
     is_fresh(asked.headers(), validators).then(|| {
         let gzip = accepts_gzip(asked.headers().get(ACCEPT_ENCODING));
         let sent = if gzip { validators.etag.compressed() } else { validators.etag.clone() };
-        not_modified(visit, validators, &sent, true, canonical.cloned())
+        not_modified(visit, validators, &sent, true, guard, canonical.cloned())
     })
 }
 
@@ -203,18 +217,20 @@ fn not_modified(
     validators: &Validators,
     etag: &Etag,
     varies: bool,
+    guard: &Guard,
     canonical: Option<HeaderValue>,
 ) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, if visit.is_fixed { FOR_EVER } else { ASK_AGAIN });
+    headers.insert(CACHE_CONTROL, if visit.is_fixed && guard.may_be_kept() { FOR_EVER } else { ASK_AGAIN });
     insert(headers, ETAG, etag.to_header());
     insert(headers, LAST_MODIFIED, validators.modified_secs.and_then(http_date));
     if varies {
         headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
     }
     insert(headers, LINK, canonical);
+    response.extensions_mut().insert(guard.clone());
     response
 }
 

@@ -37,7 +37,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -63,8 +63,13 @@ use crate::access_log::{Entry, Recorder};
 use crate::auth::Accounts;
 use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
+use crate::content::headers::{self, Guard};
+use crate::content::policy::ContentPolicy;
+use crate::content::same_origin::same_origin;
+use crate::content::sanitise::Sanitised;
 use crate::error::{ErrorPage, PublishError};
-use crate::hosts::{AddressRange, HostTable, host_name, origin};
+use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, named_host, origin};
+use crate::serve::OwnTls;
 use crate::template::{Bounds, Chosen, Page, Templates};
 use crate::types::{file, folder, link, page, unknown};
 
@@ -85,6 +90,7 @@ pub(crate) struct Publisher {
     accounts: Accounts,
     templates: Templates,
     compressed: Compressed,
+    sanitised: Sanitised,
     blocking_jobs: Arc<Semaphore>,
     receiver: Receiver,
     log: Option<Recorder>,
@@ -136,6 +142,7 @@ impl Publisher {
             trusted_proxies: config.trusted_proxies,
             templates: Templates::new(bounds),
             compressed: Compressed::new(limits.compressed_bytes_max),
+            sanitised: Sanitised::new(limits.sanitised_bytes_max),
             blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
             receiver: Receiver::new(&limits, config.upload_folder),
             log: Recorder::start(config.access_log),
@@ -150,11 +157,11 @@ impl Publisher {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        let authority = match parts.headers.get(HOST) {
-            Some(host) => host.to_str().unwrap_or("?"),
-            None => parts.uri.authority().map_or("", |authority| authority.as_str()),
-        };
-        let origin = origin(&self.trusted_proxies, peer, &parts.headers, authority);
+        let is_own_tls = parts.extensions.get::<OwnTls>().is_some();
+        // A request that names two hosts is refused as soon as it can be answered.
+        let authority = named_host(&parts.uri, &parts.headers).unwrap_or(NO_HOST);
+        let direct = Origin { client: peer, authority: authority.to_owned(), is_https: is_own_tls };
+        let origin = origin(&self.trusted_proxies, direct, &parts.headers);
         let id = self.requests.fetch_add(1, Ordering::Relaxed);
         let version_host = self.version_host(&origin.authority);
         let mut deadline = started + self.limits.request_timeout;
@@ -195,7 +202,7 @@ impl Publisher {
             Step::Later(job) => self.run_later(&asked, job).await,
             Step::Awaited(_) => self.last_resort(&asked, &PublishError::Reply("put off twice".into())),
         };
-        secure(&mut response);
+        headers::secure(&mut response, is_own_tls);
         line::label(&asked, &mut response);
         self.record(&asked, &response, started);
         response
@@ -288,6 +295,12 @@ impl Publisher {
     }
 
     fn publish(self: &Arc<Self>, asked: &Arc<Asked>) -> Result<Step, Failure> {
+        if named_host(&asked.parts.uri, asked.headers()).is_none() {
+            return Err(PublishError::TwoHosts.into());
+        }
+        if !asked.parts.method.is_safe() {
+            same_origin(asked)?;
+        }
         let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)
             .map_err(PublishError::from)?;
         if let Some(step) = self.account_step(asked, &path)? {
@@ -339,7 +352,7 @@ impl Publisher {
             return Some(self.hosts.of_versions());
         }
         let authority = &asked.origin.authority;
-        let name = host_name(authority).unwrap_or_default();
+        let name = if authority.is_empty() { "" } else { host_name(authority)? };
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             self.hosts.find(&name.to_ascii_lowercase())
         } else {
@@ -359,7 +372,7 @@ impl Publisher {
         };
         let mut before = host.prefix.clone();
         line::push_version(&mut before, shown);
-        let mut is_fixed = false;
+        let (mut is_fixed, mut now) = (false, None);
         let snapshot = match moment {
             None => database.snapshot(),
             Some(text) => {
@@ -374,6 +387,7 @@ impl Publisher {
                     return Err(PublishError::NotOpened { name: shown.name.clone(), opened: shown.opened });
                 }
                 is_fixed = matches!(moment, Moment::Commit(_)) && shown.is_none();
+                now = Some(database.snapshot());
                 database.snapshot_at(tid)?
             }
         };
@@ -400,7 +414,7 @@ impl Publisher {
         // What somebody sees who said who he is, nobody keeps for others, nor for ever.
         let is_fixed = is_fixed && !actor.is_known();
         let access = Access::new(actor, Arc::clone(&types), here, head);
-        Ok(Visit { snapshot, access, types, top, links, only_below, is_fixed })
+        Ok(Visit { snapshot, now, access, types, top, links, only_below, is_fixed })
     }
 
     fn answer_target(
@@ -548,11 +562,18 @@ impl Publisher {
 
     /// The tag of what is rendered for an object. A page may show anything that the snapshot holds, so the snapshot's
     /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
-    fn rendered_validators(&self, visit: &Visit, object: &Object, template: Oid) -> Validators {
+    fn rendered_validators(
+        &self,
+        visit: &Visit,
+        object: &Object,
+        template: Oid,
+        guard: &Guard,
+    ) -> Validators {
         let snapshot = &visit.snapshot;
         let actor = visit.access.actor();
         let who = (actor.name(), actor.user().map(|user| user.oid), actor.within.is_some());
-        let identity = (object.oid(), object.revision(), template, snapshot.tid(), snapshot.shelf(), who);
+        let (tid, shelf) = (snapshot.tid(), snapshot.shelf());
+        let identity = (object.oid(), object.revision(), template, tid, shelf, guard.mark(), who);
         let mut tag = [0; 16];
         tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
         tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
@@ -568,15 +589,17 @@ impl Publisher {
         canonical: Option<HeaderValue>,
     ) -> Result<Step, Failure> {
         let template = if let Content::Template(template) = &content { template.oid() } else { Oid::ROOT };
-        let validators = self.rendered_validators(&visit, &here, template);
-        if let Some(response) = already_there(asked, &visit, &validators, canonical.as_ref()) {
+        let allowed = visit.allowed(here.oid())?;
+        let guard = Guard::of_page(&allowed);
+        let validators = self.rendered_validators(&visit, &here, template, &guard);
+        if let Some(response) = already_there(asked, &visit, &validators, &guard, canonical.as_ref()) {
             return Ok(Step::Ready(response));
         }
         let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
         Ok(Step::Later(Box::new(move || {
-            let rendered = publisher.render(&asked, &visit, &here, &content);
+            let rendered = publisher.render(&asked, &visit, &here, &content, allowed.policy);
             let document = rendered.map_err(|error| Failure::at(error, &visit, &here))?;
-            let document = Document { validators: Some(validators), canonical, ..document };
+            let document = Document { validators: Some(validators), guard, canonical, ..document };
             publisher.send_now(&asked, &visit, document).map_err(|error| Failure::at(error, &visit, &here))
         })))
     }
@@ -587,6 +610,7 @@ impl Publisher {
         visit: &Visit,
         here: &Arc<Object>,
         content: &Content,
+        policy: ContentPolicy,
     ) -> Result<Document, PublishError> {
         use minijinja::Value as Shown;
         let title = bough_core::snapshot::attribute(&visit.snapshot, here, "title")?;
@@ -598,7 +622,7 @@ impl Publisher {
         let mut added = vec![("page_title", Shown::from(title))];
         let (template, media_type) = match content {
             Content::Page => {
-                added.push(("content", Shown::from_safe_string(page::content(visit, here)?)));
+                added.push(("content", self.page_content(visit, here, policy)?));
                 (Chosen::Acquired("layout.html"), None)
             }
             Content::Listing => {
@@ -613,7 +637,7 @@ impl Publisher {
             }
             Content::Template(template) => {
                 if here.is_a("page") {
-                    added.push(("content", Shown::from_safe_string(page::content(visit, here)?)));
+                    added.push(("content", self.page_content(visit, here, policy)?));
                 }
                 let name = template.place().map_or("", |place| place.name.as_str());
                 let declared = template.text("content_type");
@@ -628,6 +652,16 @@ impl Publisher {
             Some(media_type) => Document { media_type, ..document },
             None => document,
         })
+    }
+
+    fn page_content(
+        &self,
+        visit: &Visit,
+        page: &Object,
+        policy: ContentPolicy,
+    ) -> Result<minijinja::Value, PublishError> {
+        let text = page::content(&self.sanitised, visit, page, policy)?;
+        Ok(minijinja::Value::from_safe_string(text.to_string()))
     }
 
     fn call_later(
@@ -671,6 +705,11 @@ impl Publisher {
             };
             (key, value)
         });
+        let guard = Guard::of_page(&visit.allowed(object.oid())?);
+        let document = |media_type, body| Document {
+            guard: guard.clone(),
+            ..Document::new(media_type, Payload::Bytes(body))
+        };
         let mut call = Call {
             object: object.oid(),
             site: Site::Snapshot(&visit.snapshot),
@@ -681,7 +720,7 @@ impl Publisher {
             Reply::Document { media_type, body } => {
                 let media_type = HeaderValue::from_str(&media_type)
                     .map_err(|error| PublishError::Reply(format!("media type: {error}")))?;
-                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body.into())))
+                self.send_now(asked, visit, document(media_type, body.into()))
             }
             Reply::GoTo(oid) => {
                 let url =
@@ -691,12 +730,12 @@ impl Publisher {
             Reply::Value(Value::Text(text)) => {
                 let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
                 let body = text.as_bytes().to_vec().into();
-                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body)))
+                self.send_now(asked, visit, document(media_type, body))
             }
             Reply::Value(value) => {
                 let media_type = HeaderValue::from_static("application/json");
                 let body = crate::template::value_to_json(&value).to_string().into_bytes().into();
-                self.send_now(asked, visit, Document::new(media_type, Payload::Bytes(body)))
+                self.send_now(asked, visit, document(media_type, body))
             }
         }
     }
@@ -879,17 +918,6 @@ fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response
         _ => {}
     }
     response
-}
-
-/// What every response says to the browser. Nothing about TLS: whether there is any is for whoever ends it to say.
-fn secure(response: &mut Response<Body>) {
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    headers.insert(
-        HeaderName::from_static("referrer-policy"),
-        HeaderValue::from_static("strict-origin-when-cross-origin"),
-    );
-    headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN"));
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

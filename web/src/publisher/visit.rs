@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
-use bough_core::Object;
 use bough_core::object_type::TypeRegistry;
 use bough_core::security::{Access, Actor};
+use bough_core::snapshot::ReadError;
+use bough_core::{Object, Oid};
 use bough_store::Snapshot;
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
@@ -19,6 +20,7 @@ use super::line::{Shown, VersionHost, push_version};
 use super::links::Links;
 use super::receive::Received;
 use crate::auth::WELCOME;
+use crate::content::policy::Allowed;
 use crate::hosts::Origin;
 use crate::preview;
 use crate::template::{RequestFacts, Scene};
@@ -101,6 +103,8 @@ pub(crate) struct Visit {
     pub(crate) snapshot: Snapshot,
     /// What whoever asks may do with it.
     pub(crate) access: Access,
+    /// The site as it is, where another moment is shown.
+    pub(crate) now: Option<Snapshot>,
     pub(super) types: Arc<TypeRegistry>,
     /// What `/` names.
     pub(crate) top: Arc<Object>,
@@ -114,6 +118,14 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.types
+    }
+
+    /// What an object may do in a browser.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn allowed(&self, oid: Oid) -> Result<Allowed, ReadError> {
+        Allowed::of(&self.snapshot, self.now.as_ref(), &self.types, oid)
     }
 
     /// Where error pages are acquired for what has no place.

@@ -6,6 +6,7 @@ use bough_core::{Object, Value};
 use bytes::Bytes;
 
 use crate::conditional::{Etag, Validators};
+use crate::content::headers::Guard;
 use crate::error::PublishError;
 use crate::publisher::deliver::{Document, Payload};
 use crate::publisher::visit::Visit;
@@ -15,6 +16,7 @@ pub(crate) fn show(visit: &Visit, object: &Object) -> Result<Document, PublishEr
     let data = attribute(&visit.snapshot, object, "data")?;
     let name = object.place().map_or("", |place| place.name.as_str());
     let media_type = media_type(object.text("content_type"), name, "application/octet-stream");
+    let guard = Guard::of_file(&media_type, || visit.allowed(object.oid()))?;
     let payload = match &data {
         Some(value @ (Value::Bytes(_) | Value::Blob(_) | Value::Text(_))) => {
             match visit.snapshot.bytes(value)? {
@@ -33,11 +35,13 @@ pub(crate) fn show(visit: &Visit, object: &Object) -> Result<Document, PublishEr
     if visit.snapshot.shelf() != 0 {
         identity.extend(visit.snapshot.shelf().to_be_bytes());
     }
+    identity.extend(guard.mark().into_iter().flatten());
     let etag = Etag::of_bytes(&identity);
     let modified_secs = Some(written.as_micros() / 1_000_000);
     Ok(Document {
         validators: Some(Validators { etag, modified_secs }),
         is_named_by_its_tag: true,
+        guard,
         ..Document::new(media_type, payload)
     })
 }

@@ -1,23 +1,40 @@
 //! Page: a title and a text in HTML or Markdown, shown in the acquired `layout.html`.
 
-use bough_core::Object;
-use bough_core::Value;
-use bough_core::snapshot::{ReadError, attribute};
+use std::sync::Arc;
+
+use bough_core::snapshot::attribute;
+use bough_core::{Object, Value};
 use pulldown_cmark::{Options, Parser, html};
 
+use crate::content::policy::ContentPolicy;
+use crate::content::sanitise::{Sanitised, TextKey};
+use crate::error::PublishError;
 use crate::publisher::visit::Visit;
 
-/// The page's text as HTML.
-pub(crate) fn content(visit: &Visit, object: &Object) -> Result<String, ReadError> {
+/// The page's text as HTML, as far as its policy lets it act.
+///
+/// # Errors
+/// When the store cannot be read, and when the text takes too long to sanitise.
+pub(crate) fn content(
+    sanitised: &Sanitised,
+    visit: &Visit,
+    object: &Object,
+    policy: ContentPolicy,
+) -> Result<Arc<str>, PublishError> {
     let body = attribute(&visit.snapshot, object, "body")?;
     let body = body.as_ref().and_then(Value::as_text).unwrap_or_default();
-    Ok(match object.text("format") {
-        Some("markdown") => markdown(body),
-        _ => body.to_owned(),
-    })
+    let is_markdown = object.text("format") == Some("markdown");
+    let html = || if is_markdown { markdown(body) } else { body.to_owned() };
+    if policy != ContentPolicy::Clean {
+        return Ok(html().into());
+    }
+    let written = object.attribute("body").map(|cell| cell.tid);
+    let key = written.map(|written| TextKey { oid: object.oid(), written, is_markdown });
+    sanitised.get(key, html).ok_or(PublishError::TooSlow)
 }
 
-/// Markdown with tables, footnotes, struck-out text and task lists. HTML in it stays: whoever writes a page may.
+/// Markdown with tables, footnotes, struck-out text and task lists. HTML in it stays: what of it may act, the content
+/// policy says.
 fn markdown(text: &str) -> String {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES

@@ -70,6 +70,36 @@ async fn unknown_hosts_and_what_is_no_host_are_refused_where_the_table_says_so()
 }
 
 #[tokio::test]
+async fn a_request_names_one_host_and_that_is_one() {
+    let main = ("host", "main.example");
+    for (uri, headers, status) in [
+        ("/secret", &[main, main][..], 400),
+        ("/secret", &[main, ("host", "other.example")], 400),
+        ("http://main.example/secret", &[], 200),
+        ("http://main.example/secret", &[("host", "MAIN.example")], 200),
+        ("http://main.example/secret", &[("host", "a.news.example")], 400),
+        ("http://a.news.example/secret", &[main], 400),
+        ("http://user@main.example/secret", &[], 421),
+        ("http://main.example:80:80/secret", &[], 421),
+        ("/secret", &[("host", "user@main.example")], 421),
+        ("/secret", &[("host", "main.example:x")], 421),
+        ("/secret", &[("host", "main.example/")], 421),
+        ("/secret", &[("host", "main.example, other.example")], 421),
+        ("/secret", &[("host", "main.example.")], 421),
+        ("/secret", &[("host", "\u{e9}.example")], 421),
+    ] {
+        let Ok(_) = uri.parse::<axum::http::Uri>() else { continue };
+        let answer = site().get_with(uri, headers).await;
+        assert_eq!(answer.status, status, "{uri} {headers:?}");
+        assert_eq!(answer.text().contains("outside"), status == 200, "{uri} {headers:?}");
+    }
+    // What is no host is refused also where every host is shown the whole site.
+    for host in ["a b", "user@a", "a/b", "?"] {
+        assert_eq!(TestSite::new().get_with("/", &[("host", host)]).await.status, 421, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn the_host_that_a_proxy_names_counts_only_from_a_trusted_address() {
     let site = site();
     let headers = [("host", "main.example"), ("x-forwarded-host", "a.news.example")];

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod conditional;
+mod content;
 mod errors;
 mod hosts;
 mod moments;
@@ -11,5 +12,6 @@ mod server;
 mod site;
 mod starter;
 mod templates;
+mod tls;
 mod types;
 mod versions;

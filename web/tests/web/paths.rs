@@ -140,8 +140,13 @@ async fn head_answers_as_get_does_without_the_body() {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let site = site();
-    for uri in ["/", "/news", "/missing", "/%00"] {
+    site.put_file("/f.txt", b"x");
+    for uri in ["/", "/news", "/missing", "/%00", "/f.txt"] {
         let answer = site.get(uri).await;
+        let is_page = uri != "/f.txt";
+        assert_eq!(answer.header("content-security-policy").contains("script-src 'self'"), is_page, "{uri}");
+        assert_eq!(answer.header("cross-origin-opener-policy") == "same-origin", is_page, "{uri}");
+        assert!(answer.header("permissions-policy").contains("camera=()"), "{uri}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{uri}");
         assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN", "{uri}");
         assert_eq!(answer.header("referrer-policy"), "strict-origin-when-cross-origin", "{uri}");

@@ -96,7 +96,8 @@ async fn a_link_lets_its_holder_see_what_it_is_for_and_nothing_else() {
     }
     assert_eq!(ask(&site, "GET", HOST, "/leaving", cookie).await.outcome(), (308, "/news/come"));
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        assert_eq!(ask(&site, method, HOST, "/news/a", cookie).await.status, 405, "{method}");
+        let own = [("host", HOST), ("cookie", cookie), ("sec-fetch-site", "same-origin")];
+        assert_eq!(site.ask_from(FOREIGN, method, "/news/a", &own).await.status, 405, "{method}");
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use bough_web::{AccessLog, Config, Ended, Limits, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,12 +22,16 @@ struct Running {
 async fn start(limits: Limits) -> Running {
     let site = TestSite::new();
     site.put_file("/f.txt", b"four");
+    start_with(site.router, limits).await
+}
+
+async fn start_with(router: Router, limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(async move {
         let stopped = async move { stopped.await.unwrap_or_default() };
-        serve(listener, site.router, &limits, stopped).await
+        serve(listener, router, &limits, stopped).await
     });
     Running { address, stop, server }
 }
@@ -70,6 +76,52 @@ async fn a_client_that_sends_too_much_or_too_slowly_is_let_go() {
     assert!(slow.is_empty() || slow.starts_with("HTTP/1.1 408"), "{slow}");
     let silent = say(running.address, b"").await;
     assert!(silent.is_empty() || silent.starts_with("HTTP/1.1 408"), "{silent}");
+}
+
+/// Answers how many bytes came, or that they did not.
+async fn count(body: Body) -> String {
+    match axum::body::to_bytes(body, 1 << 20).await {
+        Ok(bytes) => format!("{} bytes", bytes.len()),
+        Err(error) => format!("gave up: {error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_by_drops_is_given_up() {
+    let limits = Limits { body_timeout: Duration::from_millis(200), ..Limits::default() };
+    let running = start_with(Router::new().fallback(count), limits.clone()).await;
+    let head = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
+    let whole = say(running.address, format!("{head}four").as_bytes()).await;
+    assert!(whole.ends_with("4 bytes"), "{whole}");
+    let part = say(running.address, format!("{head}fou").as_bytes()).await;
+    assert!(part.contains("gave up") && part.contains("too slowly"), "{part}");
+
+    // What came quickly pays for what comes later.
+    let limits = Limits { body_rate_min: 1, ..limits };
+    let running = start_with(Router::new().fallback(count), limits).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(format!("{head}fou").as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    stream.write_all(b"r").await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    assert!(said.ends_with("4 bytes"), "{said}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answer_does_not_keep_its_place() {
+    let limits =
+        Limits { connections_max: 1, write_timeout: Duration::from_millis(100), ..Limits::default() };
+    let large = Router::new().fallback(async || vec![b'x'; 64 << 20]);
+    let running = start_with(large, limits).await;
+    let mut stalled = TcpStream::connect(running.address).await.unwrap();
+    stalled.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut next = TcpStream::connect(running.address).await.unwrap();
+    next.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut first = [0; 15];
+    let answered = tokio::time::timeout(Duration::from_secs(30), next.read_exact(&mut first)).await;
+    assert!(answered.is_ok(), "the only place was never free again");
+    drop(stalled);
 }
 
 #[tokio::test]
