@@ -18,6 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
+use bough::web::auth::Accounts;
 use bough::web::{AccessLog, AddressRange, Config, HostTable, OwnTls, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
@@ -354,20 +355,29 @@ fn start(
     let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
+    let accounts = Accounts::new(site.database(), config.password_cost);
+    let welcome = accounts.first_administrator_link();
+    let welcome = welcome.map_err(|error| Failure::because("cannot look for an administrator", &error))?;
+    let config = Config { accounts: Some(accounts), ..config };
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{bound}/");
+    let welcome = welcome.map(|path| format!("{}{path}", url.trim_end_matches('/')));
     if screen.form == Form::Json {
         let (pid, data) = (std::process::id(), data.display().to_string());
-        screen.json(&json!({ "url": url, "versions": versions.url("*"), "pid": pid, "data": data }))?;
+        screen.json(&json!({ "url": url, "versions": versions.url("*"), "welcome": welcome, "pid": pid, "data": data }))?;
         screen.flush()?;
         return Ok(commands);
     }
     screen.line(&format!("Bough serves {} at {url}", data.display()))?;
     screen.line(&format!("and its versions at {}/", versions.url("NAME")))?;
+    if let Some(welcome) = welcome {
+        screen.line("It has no administrator yet; whoever opens this becomes it:")?;
+        screen.line(&format!("  {welcome}"))?;
+    }
     let program = screen.program.clone();
     if report.is_new {
         screen.line("Open it, and in another terminal try:")?;

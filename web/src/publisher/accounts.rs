@@ -137,8 +137,8 @@ impl Publisher {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn asker(&self, asked: &Asked) -> Result<Asker, AccountError> {
-        let head = self.database.snapshot();
         let known = |oid, within| -> Result<_, AccountError> {
+            let head = self.database.snapshot();
             let who = user(&head, oid)?.map_or(Principal::Anonymous, |user| Principal::User(Arc::new(user)));
             Ok(Asker::Known(Actor { who, within }))
         };

@@ -140,7 +140,7 @@ impl Publisher {
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
         Self {
-            accounts: Accounts::new(&database, config.password_cost),
+            accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
