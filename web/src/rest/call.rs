@@ -142,9 +142,13 @@ impl<'a> Call<'a> {
 
     /// The commit that a text names, or the last one at the time that it names.
     pub(super) fn moment(&self, text: &str) -> Result<Tid, PublishError> {
-        match Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))? {
-            Moment::Commit(tid) => Ok(tid),
-            Moment::Time(micros) => Ok(self.database().tid_at(micros)?),
+        let tid = match Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))? {
+            Moment::Commit(tid) => tid,
+            Moment::Time(micros) => self.database().tid_at(micros)?,
+        };
+        match self.asked.shown.get().filter(|shown| tid < shown.opened) {
+            Some(shown) => Err(PublishError::NotOpened { name: shown.name.clone(), opened: shown.opened }),
+            None => Ok(tid),
         }
     }
 
