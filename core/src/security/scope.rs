@@ -130,6 +130,11 @@ impl Scope {
         self.settings.iter().map(|(permission, _)| permission)
     }
 
+    /// Whether the same is said here as there, wherever that is.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.is_live == other.is_live && self.settings == other.settings && self.local == other.local
+    }
+
     /// The roles that somebody has here.
     pub fn local(&self, subject: &Subject) -> Option<&Roles> {
         self.local.get(subject)
