@@ -95,7 +95,13 @@ impl Asked<'_> {
 
     fn call(&self, target: &Target, site: CallSite<'_>) -> Result<Reply, Error> {
         let now_micros = self.site.database().now_micros();
-        let mut call = Call { object: target.oid, site, arguments: &self.arguments, now_micros };
+        let mut call = Call {
+            object: target.oid,
+            site,
+            arguments: &self.arguments,
+            now_micros,
+            actor: &Actor::system(),
+        };
         target.object_type.call(&target.method.name, &mut call).map_err(|source| self.refused(source))
     }
 

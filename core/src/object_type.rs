@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::merge::MergePolicy;
-use crate::security::{GROUP, PermissionTable, USER, USERS, permission};
+use crate::security::{Actor, GROUP, PermissionTable, USER, USERS, permission};
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
@@ -240,6 +240,8 @@ pub struct Call<'a> {
     pub arguments: &'a BTreeMap<String, Value>,
     /// The moment of the call, in microseconds since 1970.
     pub now_micros: u64,
+    /// Who calls.
+    pub actor: &'a Actor,
 }
 
 /// The site as a method sees it.

@@ -7,7 +7,8 @@
 //!
 //! # Invariants
 //! - Content answers at one path only. Acquisition finds methods and templates here, never content.
-//! - A step that begins with `_` is found only below a folder marked as imported files ([`FILES`]).
+//! - A step that begins with `_` is found only below a folder marked as imported files ([`FILES`]), but for the `_users`
+//!   of a folder, which those see who may manage users.
 //!
 //! Not here: `@v/NAME` and `@at/TIME` choose the snapshot ([`Address`] splits them off), what a view shows.
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use crate::acquisition::{self, Found};
 use crate::object::{Content, Object};
 use crate::object_type::TypeRegistry;
+use crate::security::{USERS, USERS_NAME};
 use crate::snapshot::{ReadError, Snapshot, is_live};
 use crate::value::Value;
 use crate::{Name, Oid};
@@ -114,11 +116,15 @@ pub fn resolve(
         {
             return Ok(Target::View { object: at, view: view.to_owned() });
         }
-        if Name::check(step).is_err() || (step.starts_with('_') && !is_marked(snapshot, types, &at, FILES)?) {
+        let is_private = step.starts_with('_');
+        if Name::check(step).is_err()
+            || (is_private && step != USERS_NAME && !is_marked(snapshot, types, &at, FILES)?)
+        {
             return Ok(Target::Missing { reached: at, step: step.clone() });
         }
         if let Some(child) = snapshot.child(at.oid(), step)?
             && let Some(object) = snapshot.object(child)?
+            && (step != USERS_NAME || object.is_a(USERS) || is_marked(snapshot, types, &at, FILES)?)
         {
             at = object;
             continue;

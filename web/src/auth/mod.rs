@@ -246,6 +246,13 @@ impl Accounts {
 
     // What a request says.
 
+    /// Whether a request carries a session or a token that stands. Names with passwords do not count before they were
+    /// asked for, which is slow.
+    pub(crate) fn is_known(&self, headers: &HeaderMap, is_https: bool) -> bool {
+        let found = self.identify(headers, is_https);
+        matches!(found, Ok(Identity::Session(_) | Identity::Token(_)))
+    }
+
     /// Finds out what a request says about who asks. A header counts before a cookie: whoever wrote it meant it.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub(crate) mod entitle;
 pub(crate) mod form;
 pub(crate) mod line;
 pub(crate) mod links;
+mod methods;
 pub(crate) mod moment;
 pub(crate) mod path;
 pub(crate) mod receive;
@@ -43,9 +44,8 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::acquisition::{self, Found};
-use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, Reply, Site};
 use bough_core::security::Access;
-use bough_core::security::permission::{LIST, VIEW};
+use bough_core::security::permission::LIST;
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{AT, Address, Target, resolve};
 use bough_core::{Name, Object, Oid, Snapshot as _, Value};
@@ -54,7 +54,7 @@ use tokio::sync::Semaphore;
 
 use self::accounts::Asker;
 use self::compress::Compressed;
-use self::deliver::{Delivery, Document, Payload, Place, already_there, canonical_link, deliver, redirect};
+use self::deliver::{Delivery, Document, Place, already_there, canonical_link, deliver, redirect};
 use self::links::{Links, is_container};
 use self::moment::Moment;
 use self::path::{RequestPath, push_step};
@@ -69,7 +69,7 @@ use crate::content::policy::ContentPolicy;
 use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
 use crate::error::{ErrorPage, PublishError};
-use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, named_host, origin};
+use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, is_local, named_host, origin};
 use crate::problem;
 use crate::rest::{prefers_json, wants_problem};
 use crate::serve::OwnTls;
@@ -169,7 +169,12 @@ impl Publisher {
         let id = self.requests.fetch_add(1, Ordering::Relaxed);
         let version_host = self.version_host(&origin.authority);
         let mut deadline = started + self.limits.request_timeout;
-        let (received, problem) = match self.receive(&parts, body, deadline).await {
+        let may_be_long = || {
+            let is_ours = is_local(&self.trusted_proxies, peer, &parts.headers, &origin.authority);
+            let is_known = self.accounts.is_known(&parts.headers, origin.is_https);
+            is_known || (is_ours && self.has_no_users().unwrap_or(false))
+        };
+        let (received, problem) = match self.receive(&parts, body, deadline, may_be_long).await {
             Ok(received) => (received, None),
             Err(problem) => (Received::Nothing, Some(problem)),
         };
@@ -213,11 +218,19 @@ impl Publisher {
     }
 
     /// Takes what a request carries, where its method says that this matters.
-    async fn receive(&self, parts: &Parts, body: Body, deadline: Instant) -> Result<Received, PublishError> {
+    async fn receive(
+        &self,
+        parts: &Parts,
+        body: Body,
+        deadline: Instant,
+        may_be_long: impl FnOnce() -> bool,
+    ) -> Result<Received, PublishError> {
         let headers = &parts.headers;
         match parts.method {
             Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-                let bytes_max = self.receiver.bytes_max(&parts.method, headers);
+                // Room for something long is for those who said who they are, and for the machine's owner.
+                let long = self.receiver.bytes_max(&parts.method, headers);
+                let bytes_max = if may_be_long() { long } else { long.min(self.limits.body_bytes_max) };
                 self.receiver.receive(headers, body, bytes_max, deadline).await
             }
             _ => {
@@ -344,9 +357,18 @@ impl Publisher {
         {
             return Err(PublishError::Moment(String::new()).into());
         }
-        let visit = self.visit(asked, address.moment)?;
+        let is_safe = asked.parts.method.is_safe();
+        let mut visit = self.visit(asked, address.moment)?;
         if let Some(step) = self.rest(asked, &visit, &address)? {
             return Ok(step);
+        }
+        if !is_safe {
+            if address.moment.is_some() || visit.only_below.is_some() {
+                // What was cannot be changed, and preview links are for people who look.
+                let error = PublishError::Method { allow: "GET, HEAD".into() };
+                return Err(Failure::at(error, &visit, visit.entry()));
+            }
+            visit = self.as_owner(asked, &visit)?;
         }
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
@@ -685,82 +707,6 @@ impl Publisher {
         Ok(minijinja::Value::from_safe_string(text.to_string()))
     }
 
-    fn call_later(
-        self: &Arc<Self>,
-        asked: &Arc<Asked>,
-        visit: Visit,
-        object: Arc<Object>,
-        method: Name,
-    ) -> Result<Step, Failure> {
-        let type_name = object.type_name().map_or("", Name::as_str);
-        let spec = visit.types().schema(type_name).and_then(|schema| schema.method(method.as_str()));
-        if let Some(spec) = spec {
-            entitle::require(&visit, &object, Some(needed(spec)))?;
-            if spec.effect == Effect::Writes {
-                return Err(Failure::at(PublishError::Method { allow: "OPTIONS".into() }, &visit, &object));
-            }
-        }
-        let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
-        Ok(Step::Later(Box::new(move || {
-            publisher
-                .call(&asked, &visit, &object, &method)
-                .map_err(|error| Failure::at(error, &visit, &object))
-        })))
-    }
-
-    fn call(
-        &self,
-        asked: &Asked,
-        visit: &Visit,
-        object: &Arc<Object>,
-        method: &Name,
-    ) -> Result<Response<Body>, PublishError> {
-        let type_name = object.type_name().cloned().map_or_else(|| Name::new("unknown"), Ok);
-        let no_method = |type_name: Name| MethodError::NoSuchMethod { type_name, method: method.to_string() };
-        let type_name = type_name.map_err(|error| PublishError::Reply(error.to_string()))?;
-        let known = visit.types().get(type_name.as_str()).ok_or_else(|| no_method(type_name.clone()))?;
-        let arguments = asked.query().into_iter().map(|(key, mut values)| {
-            let value = match values.len() {
-                1 => Value::from(values.remove(0)),
-                _ => Value::List(values.into_iter().map(Value::from).collect()),
-            };
-            (key, value)
-        });
-        let guard = Guard::of_page(&visit.allowed(object.oid())?);
-        let document = |media_type, body| Document {
-            guard: guard.clone(),
-            ..Document::new(media_type, Payload::Bytes(body))
-        };
-        let mut call = Call {
-            object: object.oid(),
-            site: Site::Snapshot(&visit.snapshot),
-            arguments: &arguments.collect(),
-            now_micros: self.database.now_micros(),
-        };
-        match known.call(method, &mut call)? {
-            Reply::Document { media_type, body } => {
-                let media_type = HeaderValue::from_str(&media_type)
-                    .map_err(|error| PublishError::Reply(format!("media type: {error}")))?;
-                self.send_now(asked, visit, document(media_type, body.into()))
-            }
-            Reply::GoTo(oid) => {
-                let url =
-                    visit.links.url(&visit.snapshot, visit.types(), oid)?.ok_or(PublishError::NotFound)?;
-                redirect(StatusCode::FOUND, &url, false)
-            }
-            Reply::Value(Value::Text(text)) => {
-                let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
-                let body = text.as_bytes().to_vec().into();
-                self.send_now(asked, visit, document(media_type, body))
-            }
-            Reply::Value(value) => {
-                let media_type = HeaderValue::from_static("application/json");
-                let body = crate::template::value_to_json(&value).to_string().into_bytes().into();
-                self.send_now(asked, visit, document(media_type, body))
-            }
-        }
-    }
-
     // What goes wrong.
 
     /// Answers with an error page: at once where it is the one that is always there.
@@ -857,12 +803,6 @@ impl Publisher {
         let page = error_page(asked, error).fallback(home.as_deref());
         error_response(asked, error, page, HTML)
     }
-}
-
-/// The permission that a method takes.
-fn needed(spec: &MethodSpec) -> &'static str {
-    let is_view = spec.permission.is_empty() || spec.permission.eq_ignore_ascii_case(VIEW);
-    if is_view { VIEW } else { spec.permission }
 }
 
 /// What is rendered.

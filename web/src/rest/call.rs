@@ -8,7 +8,7 @@ use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use bough_core::object_type::TypeRegistry;
 use bough_core::security::permission::{EDIT, PROPERTIES, VIEW};
-use bough_core::security::{Access, Roles, Warrant};
+use bough_core::security::{Access, Authority, Roles, Subject, Warrant};
 use bough_core::snapshot::{Chain, attribute, chain};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Snapshot as _, Tid, Value};
@@ -225,8 +225,11 @@ impl<'a> Call<'a> {
         format!("{}/@@{view}", self.visit.links.before)
     }
 
+    /// An object, and where it is, as far as it may be seen.
     pub(super) fn link(&self, oid: Oid) -> Result<dto::Link, PublishError> {
-        let (path, url) = self.path_in(self.snapshot(), oid)?.unzip();
+        let may_see = self.visit.access.allows_at(VIEW, oid)?;
+        let place = if may_see { self.path_in(self.snapshot(), oid)? } else { None };
+        let (path, url) = place.unzip();
         Ok(dto::Link { oid: oid.to_string(), path, url })
     }
 
@@ -313,11 +316,15 @@ impl<'a> Call<'a> {
 
     // Writing.
 
+    /// What lets whoever asks change what he may.
+    pub(super) fn warrant(&self) -> Arc<dyn Authority> {
+        Arc::new(Warrant::new(self.visit.access.actor().clone(), Arc::clone(self.types())))
+    }
+
     /// The note of a commit by whoever asks.
     pub(super) fn note(&self, sentence: impl Into<String>, kind: Kind) -> Note {
         let actor = self.visit.access.actor();
-        let warrant = Warrant::new(actor.clone(), Arc::clone(self.types()));
-        let note = Note::edit(sentence).of_kind(kind).by(actor.name()).under(Arc::new(warrant));
+        let note = Note::edit(sentence).of_kind(kind).by(actor.name()).under(self.warrant());
         Note { request: format!("{:012x}", self.asked.id), ..note }
     }
 
@@ -515,6 +522,21 @@ pub(super) fn parse_cell(text: &str) -> Result<CellKey, Problem> {
     match text {
         "(place)" => Ok(CellKey::Place),
         "(type)" => Ok(CellKey::Type),
+        "(owner)" => Ok(CellKey::Owner),
+        "(proxy roles)" => Ok(CellKey::ProxyRoles),
+        text if text.starts_with('(') && text.ends_with(')') => {
+            let inner = &text[1..text.len() - 1];
+            if let Some(permission) = inner.strip_prefix("permission ") {
+                return Ok(CellKey::Permission(parse_name(permission)?));
+            }
+            match inner.strip_prefix("roles of ") {
+                Some(whose) => Ok(CellKey::LocalRoles(match whose.parse() {
+                    Ok(oid) => Subject::Principal(oid),
+                    Err(_) => Subject::Name(parse_name(whose)?),
+                })),
+                None => Ok(CellKey::Attribute(parse_name(text)?)),
+            }
+        }
         name => Ok(CellKey::Attribute(parse_name(name)?)),
     }
 }

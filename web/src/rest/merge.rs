@@ -129,6 +129,9 @@ impl<'a> Shower<'a> {
     fn path(&self, oid: Oid) -> Result<Option<String>, PublishError> {
         for state in [&self.version, &self.parent, &self.base] {
             if let Some((path, _)) = self.call.path_in(state, oid)? {
+                if !self.call.access_to(state).allows_at(VIEW, oid)? {
+                    return Ok(None);
+                }
                 return Ok(Some(path));
             }
         }

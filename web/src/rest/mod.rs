@@ -16,6 +16,7 @@ mod call;
 mod container;
 mod content;
 mod dto;
+mod dto_rights;
 mod dto_version;
 mod history;
 mod json;
@@ -26,6 +27,7 @@ mod openapi;
 mod operation;
 mod place;
 mod refusal;
+mod rights;
 mod search;
 mod undo;
 mod value;
@@ -109,6 +111,12 @@ impl Publisher {
         if !operation.is_safe() && address.moment.is_some() {
             return Err(Problem::new(Code::Method, "what was cannot be changed").into());
         }
+        if *method == Method::POST && view.is_none() {
+            let target = resolve(&visit.snapshot, visit.types(), &visit.top, steps)?;
+            if matches!(target, Target::Method { .. }) {
+                return Ok(None);
+            }
+        }
         let visit = &self.as_owner(asked, visit)?;
         let addressed = addressed(visit, operation, steps)?;
         let arguments = arguments.into_iter().map(str::to_owned).collect();
@@ -131,7 +139,7 @@ impl Publisher {
 
     /// As long as nobody can log in, whoever sits at this machine is its owner. A page that a browser there shows is
     /// not: what it sends is refused before (`content::same_origin`).
-    fn as_owner(&self, asked: &Asked, visit: &Visit) -> Result<Visit, PublishError> {
+    pub(crate) fn as_owner(&self, asked: &Asked, visit: &Visit) -> Result<Visit, PublishError> {
         let mut visit = visit.clone();
         let is_nobody = !visit.access.actor().is_known() && visit.access.actor().within.is_none();
         if is_nobody && self.is_local(asked) && same_origin(asked).is_ok() && self.has_no_users()? {

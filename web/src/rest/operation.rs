@@ -1,11 +1,14 @@
 //! The table of operations: it finds what a request asks for, and describes the interface.
 
 use axum::http::Method;
-use bough_core::security::permission::{HISTORY, LIST, UNDO, VERSIONS};
+use bough_core::security::permission::{HISTORY, LIST, PERMISSIONS, UNDO, VERSIONS};
 
 use super::call::{Answer, Call};
 use super::openapi::{Schema, of};
-use super::{container, dto, dto_version, history, merge, object, openapi, place, search, undo, version};
+use super::{
+    container, dto, dto_rights, dto_version, history, merge, object, openapi, place, rights, search, undo,
+    version,
+};
 use crate::error::PublishError;
 
 /// What an operation takes as its body.
@@ -148,6 +151,34 @@ operations! {
     restore POST Object Some("restore"), []
         "Bring back an object, and what was in it, as it was."
         needs Some(HISTORY); query [] takes Takes::Json(of::<dto::Restore>); gives Gives::Json(of::<dto::Written>); by undo::restore;
+    get_rights GET Object Some("rights"), []
+        "Who may do what at an object: what is said there and in its containers, with where and since when."
+        needs Some(PERMISSIONS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_rights::Rights>); by rights::get;
+    set_permission PUT Object Some("rights"), ["permissions" "{permission}"]
+        "Say which roles have a permission at an object and below."
+        needs Some(PERMISSIONS); query [] takes Takes::Json(of::<dto_rights::NewSetting>); gives Gives::Json(of::<dto::Written>);
+        by rights::set;
+    forget_permission DELETE Object Some("rights"), ["permissions" "{permission}"]
+        "Say nothing about a permission at an object, so that what holds above holds there."
+        needs Some(PERMISSIONS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto::Written>); by rights::forget;
+    give_roles PUT Object Some("rights"), ["roles" "{who}"]
+        "Say which roles somebody has at an object and below: a user or group by oid, or users by log-in name."
+        needs Some(PERMISSIONS); query [] takes Takes::Json(of::<dto_rights::NewRoles>); gives Gives::Json(of::<dto::Written>);
+        by rights::give;
+    take_roles DELETE Object Some("rights"), ["roles" "{who}"]
+        "Take the roles that somebody has at an object and below."
+        needs Some(PERMISSIONS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto::Written>); by rights::take;
+    set_owner PUT Object Some("rights"), ["owner"]
+        "Say whose an object is."
+        needs None; query [] takes Takes::Json(of::<dto_rights::NewOwner>); gives Gives::Json(of::<dto::Written>);
+        by rights::set_owner;
+    explain GET Object Some("why"), []
+        "Why somebody may or may not do something: oneself, or, with the permission to change permissions, anybody."
+        needs None; query [
+            ("permission", "The permission."),
+            ("user", "A log-in name, the oid of a user, or `anonymous`; whoever asks if none is named.")
+        ]
+        takes Takes::Nothing; gives Gives::Json(of::<dto_rights::Why>); by rights::why;
     undo POST Top Some("undo"), []
         "Take back commits, whatever happened since; or say what that would do."
         needs Some(UNDO); query [] takes Takes::Json(of::<dto::Undo>); gives Gives::Json(of::<dto::Written>); by undo::undo;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::object::differing_cells;
-use bough_core::security::permission::{UNDO, VIEW};
+use bough_core::security::permission::{HISTORY, UNDO, VIEW};
 use bough_core::snapshot::{ChildrenPage, is_live};
 use bough_core::{CellKey, Content, Name, Object, Oid, Snapshot as _, Tid};
 use bough_store::{Draft, Kind, Snapshot, UndoChoices};
@@ -112,7 +112,7 @@ fn sentence(call: &Call<'_>, of: &[Tid]) -> Result<String, PublishError> {
 }
 
 fn preview(call: &Call<'_>, of: &[Tid], choices: &UndoChoices) -> Result<Answer, PublishError> {
-    let plan = call.database().undo_preview(of, choices)?;
+    let plan = call.database().undo_preview_under(of, choices, Some(call.warrant()))?;
     let snapshot = call.database().snapshot();
     let cells = plan.cells.iter().map(|cell| planned_cell(call, cell, &snapshot));
     let blockers = plan.blockers.iter().map(|blocker| dto::Blocker {
@@ -182,6 +182,10 @@ pub(super) fn restore(call: &Call<'_>) -> Result<Answer, PublishError> {
         None => call.object.oid(),
     };
     let was = then.object(was)?.ok_or_else(missing)?;
+    let access = call.access_to(&then);
+    if !access.may_view(&was)? || !access.allows(HISTORY, &was)? {
+        return Err(missing());
+    }
     let to = wanted.to.as_deref().map(parse_path).transpose()?;
     let (above, name) = to
         .as_ref()

@@ -10,6 +10,7 @@ mod moments;
 mod paths;
 mod previews;
 mod rest;
+mod rights;
 mod server;
 mod site;
 mod starter;

@@ -39,6 +39,7 @@ impl Dice {
     }
 }
 
+const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1 };
 const ROLES: [&str; 6] = ["Anonymous", "Authenticated", "Editor", "Manager", "Owner", "Reviewer"];
 const USERS: [&str; 4] = ["ann", "bob", "cid", "dee"];
 /// What templates try to show of what is around them, each by itself, since one denial ends a page.
@@ -137,7 +138,7 @@ impl World {
         self.askers.push((None, None));
         let folders: Vec<Oid> =
             self.objects.iter().filter(|(_, at)| !at.contains('p')).map(|(oid, _)| *oid).collect();
-        let accounts = Accounts::new(&self.site.database, PasswordCost::default());
+        let accounts = Accounts::new(&self.site.database, CHEAP);
         for who in USERS {
             let folder = if who == "dee" { *dice.one_of(&folders) } else { Oid::ROOT };
             let roles: Vec<Value> =
