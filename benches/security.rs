@@ -93,12 +93,14 @@ fn nanos_each(
 fn decisions(bench: &mut Bench) -> anyhow::Result<()> {
     let Site { database, page, asks, .. } = site(bench)?;
     let types = database.types();
-    let access = Access::new(asks.clone(), Arc::clone(types), Arc::new(database.snapshot()), None);
+    let old = Access::new(asks.clone(), Arc::clone(types), Arc::new(database.snapshot()), None);
+    // As every commit that may change rights: what is older keeps none of them from then on.
     let version = database.open_version(&NewVersion::named("v"), Note::edit("Opened"))?;
+    let access = Access::new(asks.clone(), Arc::clone(types), Arc::new(database.snapshot()), None);
     let shown = Arc::new(version.snapshot());
     let there = Access::new(asks, Arc::clone(types), shown, Some(Arc::new(database.snapshot())));
     let asked = [("a local role", EDIT, true), ("everybody", VIEW, true), ("denied", TEMPLATES, false)];
-    for (access, at) in [(&access, ""), (&there, ", in a version")] {
+    for (access, at) in [(&access, ""), (&there, ", in a version"), (&old, ", in the past")] {
         for (what, permission, expected) in asked {
             let nanos = nanos_each(bench, access, permission, &page, expected)?;
             bench.figure(format!("one decision, {what}{at}"), nanos, "ns", Target::None);
