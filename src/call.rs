@@ -100,7 +100,7 @@ impl Asked<'_> {
             site,
             arguments: &self.arguments,
             now_micros,
-            actor: &Actor::system(),
+            actor: &bough_core::security::Actor::system(),
         };
         target.object_type.call(&target.method.name, &mut call).map_err(|source| self.refused(source))
     }

@@ -180,15 +180,15 @@ pub(super) fn why(call: &Call<'_>) -> Result<Answer, PublishError> {
     let actor = match call.query("user") {
         None => access.actor().clone(),
         Some(asked) => {
-            if !access.allows(PERMISSIONS, &call.object)? {
-                return Err(entitle::refusal(access, &call.object, PERMISSIONS)?);
+            if !access.allows(PERMISSIONS, call.object)? {
+                return Err(entitle::refusal(access, call.object, PERMISSIONS)?);
             }
             named(call, asked)?
         }
     };
     let head = (!Arc::ptr_eq(access.head(), access.here())).then(|| Arc::clone(access.head()));
     let shown = Access::new(actor, Arc::clone(call.types()), Arc::clone(access.here()), head);
-    let found = explain(&shown, permission, &call.object)?;
+    let found = explain(&shown, permission, call.object)?;
     Answer::ok(&Why {
         allowed: found.allowed,
         reason: reason(call, &found)?,
