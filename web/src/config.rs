@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
-use crate::auth::PasswordCost;
+use crate::auth::{EmergencyUser, PasswordCost};
 use crate::hosts::{AddressRange, HostTable};
 
 /// Bounds on what one request, or all of them together, may take.
@@ -93,6 +93,8 @@ pub struct Config {
     pub upload_folder: Option<PathBuf>,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
+    /// Who may everything while this runs, by name and password with each request, if anybody.
+    pub emergency_user: Option<EmergencyUser>,
     /// Where requests are recorded.
     pub access_log: AccessLog,
 }

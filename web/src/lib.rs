@@ -50,6 +50,12 @@ pub use version_hosts::VersionHosts;
 ///
 /// The access log is closed, and so complete, when the last clone of the router is dropped.
 pub fn app(database: Database, config: Config) -> Router {
-    let publisher = publisher::Publisher::new(database, config);
+    let accounts = auth::Accounts::new(&database, config.password_cost);
+    app_with(database, accounts, config)
+}
+
+/// The same with accounts that are also used elsewhere.
+pub fn app_with(database: Database, accounts: auth::Accounts, config: Config) -> Router {
+    let publisher = publisher::Publisher::new(database, accounts, config);
     Router::new().fallback_service(publisher::Publish(Arc::new(publisher)))
 }

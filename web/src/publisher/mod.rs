@@ -60,7 +60,7 @@ use self::path::{RequestPath, push_step};
 use self::receive::{Received, Receiver, announced_bytes};
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
-use crate::auth::Accounts;
+use crate::auth::{Accounts, EmergencyUser};
 use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
 use crate::content::headers::{self, Guard};
@@ -88,6 +88,7 @@ pub(crate) struct Publisher {
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
     accounts: Accounts,
+    emergency_user: Option<EmergencyUser>,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -131,12 +132,13 @@ impl Failure {
 }
 
 impl Publisher {
-    pub(crate) fn new(database: Database, config: Config) -> Self {
+    pub(crate) fn new(database: Database, accounts: Accounts, config: Config) -> Self {
         let limits = config.limits;
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
         Self {
-            accounts: Accounts::new(&database, config.password_cost),
+            accounts,
+            emergency_user: config.emergency_user,
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
