@@ -92,10 +92,8 @@ fn what_somebody_can_is_listed_where_it_changes() {
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert_eq!(rows[1]["scope"]["path"], "/docs/staff");
     assert_eq!(rows[1]["scope"]["lost"], serde_json::json!(["View"]));
-    assert_eq!(
-        site.ok(&["can", "ann", "-n", "0"]).lines().last().unwrap(),
-        "more with: bough can ann / --skip 0"
-    );
+    let cut = site.ok(&["can", "ann", "-n", "0"]);
+    assert!(cut.trim_end().ends_with("can ann / --skip 0"), "{cut}");
 }
 
 #[test]
