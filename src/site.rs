@@ -247,7 +247,8 @@ impl Site {
 
     /// The site as an axum router, to be served or nested elsewhere.
     pub fn router(&self) -> Router {
-        bough_web::app_with(self.database.clone(), self.accounts.clone(), Config::default())
+        let accounts = Some(self.accounts.clone());
+        bough_web::app(self.database.clone(), Config { accounts, ..Config::default() })
     }
 
     /// Serves the site over HTTP on `address` until the process ends. For more control take [`Site::router`].

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::object::{Content, Large, Object};
 use crate::security::Scope;
 use crate::value::Value;
-use crate::{Name, ObjectPath, Oid, OrderKey, Tid};
+use crate::{Name, ObjectPath, Oid, OrderKey, Place, Tid};
 
 /// Why the store could not answer. Not "not there", which is an answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -115,6 +115,15 @@ pub trait Snapshot {
     /// When the store cannot read it.
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError>;
 
+    /// Where an object that has no place, or is not there any more, stood last; none where that is not known.
+    ///
+    /// # Errors
+    /// When the store cannot read it.
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        let _ = oid;
+        Ok(None)
+    }
+
     /// The value that is kept aside.
     ///
     /// # Errors
@@ -159,6 +168,9 @@ impl<S: Snapshot + ?Sized> Snapshot for &S {
     }
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
         (**self).former_child(parent, name)
+    }
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        (**self).last_place(oid)
     }
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         (**self).large(large)

@@ -176,6 +176,11 @@ impl Snapshot for MemoryTree {
         Ok(earlier.into_iter().find(|was| Some(*was) != now))
     }
 
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        let places = self.states.values().rev().filter_map(|state| state.get(&oid)?.place().cloned());
+        Ok({ places }.next())
+    }
+
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         Err(ReadError::new(
             large.digest.to_string(),

@@ -715,6 +715,13 @@ impl Snapshot for Transaction {
         }
     }
 
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        match self.base.object(oid)?.and_then(|object| object.place().cloned()) {
+            Some(place) => Ok(Some(place)),
+            None => self.base.last_place(oid),
+        }
+    }
+
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         self.base.large(large)
     }

@@ -5,7 +5,7 @@
 //! sent everything.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use bough::core::traversal::FILES;
 use bough::core::value::{BlobRef, Digest};
 use bough::core::{CellKey, Content, Name, Object, ObjectPath, Oid, OrderKey, Snapshot as _, Value};
 use bough::store::{Draft, Kind, Snapshot};
+use bough::web::{CONTENT_POLICY, ContentPolicy};
 use bough::{Error, Site};
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ use super::failure::{Failure, quoted};
 use super::glob::Glob;
 use super::progress;
 use super::request::{Feed, SiteCommand, typed};
-use super::screen::{Screen, counted, remark, size_text};
+use super::screen::{Screen, counted, is_dialogue, remark, short, size_text};
 use super::sidecar::{self, Deferred, Described, Rights, Sidecar};
 use super::source::{Item, ItemKind, Plan, is_excluded_anywhere};
 use super::value::{self, Reader};
@@ -32,6 +33,8 @@ use super::value::{self, Reader};
 const PROBLEMS_SHOWN: usize = 20;
 /// Files up to this size are compared in memory.
 const COMPARED_BYTES_MAX: u64 = 1 << 20;
+/// Longest answer to a question.
+const ANSWER_BYTES_MAX: u64 = 1_000;
 /// How many children are read at a time.
 const CHILDREN_BATCH: usize = 256;
 
@@ -42,6 +45,9 @@ Onto a path that is there, only differences are written, and objects keep their 
   bough import html /docs                    add and change
   bough import html /docs --delete           also delete what is not in html
   bough import site.zip / --exclude '*.bak'
+
+What HTML may do is ruled by the attribute _content_policy of the folder that it is in: nothing but be read (clean), run its
+scripts apart from the site (sandbox), or all that the site itself may (trusted).
 
 What an exported folder says about rights is set where it is imported to, and users and groups that it holds are added,
 without passwords; what it says nothing of stays as it is in the site.";
@@ -68,12 +74,80 @@ pub(crate) struct Import {
     /// Leave out what cannot be imported, in place of refusing everything
     #[arg(long)]
     skip_bad: bool,
+    #[command(flatten)]
+    #[serde(default)]
+    policy: PolicyFlags,
     /// What the commit calls the source.
     #[arg(skip)]
     source_name: String,
     #[arg(skip)]
     #[serde(skip)]
     plan: Option<Arc<Plan>>,
+}
+
+/// How far what is imported is trusted.
+#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
+#[group(multiple = false)]
+#[serde(default)]
+struct PolicyFlags {
+    /// Let scripts in what is imported run, with all that the site itself may do
+    #[arg(long)]
+    trusted: bool,
+    /// Let scripts in what is imported run, in an origin of their own
+    #[arg(long)]
+    sandbox: bool,
+    /// Let no script in what is imported run; so it is where nothing is said
+    #[arg(long)]
+    clean: bool,
+}
+
+impl PolicyFlags {
+    fn of(policy: ContentPolicy) -> Self {
+        Self {
+            trusted: policy == ContentPolicy::Trusted,
+            sandbox: policy == ContentPolicy::Sandbox,
+            clean: policy == ContentPolicy::Clean,
+        }
+    }
+
+    fn chosen(&self) -> Option<ContentPolicy> {
+        let all = [
+            (self.trusted, ContentPolicy::Trusted),
+            (self.sandbox, ContentPolicy::Sandbox),
+            (self.clean, ContentPolicy::Clean),
+        ];
+        all.into_iter().find_map(|(is_chosen, policy)| is_chosen.then_some(policy))
+    }
+}
+
+/// What a policy means for what is imported.
+fn meaning(policy: ContentPolicy) -> &'static str {
+    match policy {
+        ContentPolicy::Clean => "its scripts do not run",
+        ContentPolicy::Sandbox => "its scripts run, in an origin of their own",
+        ContentPolicy::Trusted => "its scripts run, with all that the site itself may do",
+    }
+}
+
+/// Asks whoever sits at the terminal; who only presses Enter leaves it at what is said without a flag.
+fn ask_for_policy() -> Result<PolicyFlags, Failure> {
+    remark("There is HTML among the files. How far is it trusted?");
+    for policy in [ContentPolicy::Clean, ContentPolicy::Sandbox, ContentPolicy::Trusted] {
+        remark(&format!("  {:<8} {}", policy.to_string(), meaning(policy)));
+    }
+    loop {
+        remark("clean, sandbox or trusted? [as the folder says, else clean]");
+        let mut line = String::new();
+        let read = std::io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut line);
+        read.map_err(|error| Failure::because("cannot read the answer", &error))?;
+        match line.trim() {
+            "" => return Ok(PolicyFlags::default()),
+            text => match text.parse() {
+                Ok(policy) => return Ok(PolicyFlags::of(policy)),
+                Err(error) => remark(&format!("{error}")),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,6 +169,25 @@ struct Summary {
     files: u64,
     bytes: u64,
     dry_run: bool,
+    /// Where it went.
+    path: String,
+    /// How far it is trusted there, and why.
+    policy: String,
+    policy_from: PolicyFrom,
+    /// Where the source itself says something else, the first of them: path and policy.
+    policies: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PolicyFrom {
+    /// It was asked for.
+    Flag,
+    /// Nobody said anything.
+    #[default]
+    Default,
+    /// It was so before, or the source says so of itself.
+    Site,
 }
 
 impl SiteCommand for Import {
@@ -134,6 +227,9 @@ impl SiteCommand for Import {
             if plan.problems.len() > PROBLEMS_SHOWN {
                 remark(&format!("left out: ... and {} more", plan.problems.len() - PROBLEMS_SHOWN));
             }
+        }
+        if self.policy.chosen().is_none() && is_dialogue() && plan.has_html() {
+            self.policy = ask_for_policy()?;
         }
         let canonical = self.source.canonicalize().unwrap_or_else(|_| self.source.clone());
         self.source_name = canonical.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -175,11 +271,29 @@ fn print_summary(summary: &Summary, screen: &mut Screen) -> Result<(), Failure> 
         Some(tid) => {
             screen.line(&format!("{} ({tid})", summary.sentence))?;
             screen.line(&counts)?;
+            print_policy(summary, screen)?;
             let undo = screen.command(&format!("undo {tid}"));
             screen.line(&format!("undo with: {undo}"))
         }
         None => screen.line(&format!("Nothing changed: {counts}")),
     }
+}
+
+/// Says how far what was imported is trusted, and how to change that.
+fn print_policy(summary: &Summary, screen: &mut Screen) -> Result<(), Failure> {
+    let Ok(policy) = summary.policy.parse::<ContentPolicy>() else { return Ok(()) };
+    let why = match summary.policy_from {
+        PolicyFrom::Flag => "as asked for",
+        PolicyFrom::Default => "as nothing else was asked for",
+        PolicyFrom::Site => "as it is where it went",
+    };
+    screen.line(&format!("HTML in it is {policy}, {why}: {}", meaning(policy)))?;
+    for (path, policy) in &summary.policies {
+        screen.line(&format!("  but the source says of `{path}`: {}", short(policy, 20)))?;
+    }
+    let other = if policy == ContentPolicy::Trusted { ContentPolicy::Clean } else { ContentPolicy::Trusted };
+    let change = screen.command(&format!("set {} {CONTENT_POLICY}={other}", quoted(&summary.path)));
+    screen.line(&format!("change that with: {change}"))
 }
 
 /// A folder of the source that is being filled.
@@ -210,6 +324,8 @@ struct Importer<'a> {
     reordered: u64,
     /// The top, where it was there before and nothing describes it.
     unmarked: Option<Oid>,
+    /// The object that everything goes into, and whether it was made for that.
+    into: Option<(Oid, bool)>,
     summary: Summary,
 }
 
@@ -223,7 +339,7 @@ enum Standing {
 impl<'a> Importer<'a> {
     fn new(command: &'a Import, site: &'a Site) -> Result<Self, Failure> {
         let top = ObjectPath::parse(&command.path).map_err(Error::from)?;
-        let summary = Summary { dry_run: command.dry_run, ..Summary::default() };
+        let summary = Summary { dry_run: command.dry_run, path: top.to_string(), ..Summary::default() };
         Ok(Self {
             command,
             site,
@@ -237,6 +353,7 @@ impl<'a> Importer<'a> {
             problems: Vec::new(),
             reordered: 0,
             unmarked: None,
+            into: None,
             summary,
         })
     }
@@ -306,6 +423,7 @@ impl<'a> Importer<'a> {
     }
 
     fn push(&mut self, path: String, oid: Oid, is_new: bool) -> Result<(), Failure> {
+        self.into.get_or_insert((oid, is_new));
         self.open.push(OpenFolder { path, oid, is_new, sidecar: None, seen: BTreeSet::new() });
         Ok(())
     }
@@ -545,6 +663,13 @@ impl<'a> Importer<'a> {
         }
         for (name, json) in &described.attributes {
             let attribute = Name::new(name)?;
+            if name == CONTENT_POLICY && !path.is_empty() {
+                let said = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
+                let is_told = said != ContentPolicy::Clean.to_string();
+                if is_told && self.summary.policies.len() < PROBLEMS_SHOWN {
+                    self.summary.policies.push((path.to_owned(), said));
+                }
+            }
             if sidecar::has_reference(json) {
                 self.deferred.push(Deferred { oid, path: path.to_owned(), attribute, json: json.clone() });
                 continue;
@@ -724,6 +849,30 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// Says how far everything is trusted, where that was asked for; a new folder is never trusted because one above it
+    /// is. What the source says of itself counts unless something else was asked for.
+    fn set_policy(&mut self) -> Result<(), Failure> {
+        let Some((oid, is_new)) = self.into else { return Ok(()) };
+        let types = Arc::clone(self.draft.types());
+        let held = self.draft.object(oid)?.is_some_and(|object| object.attribute(CONTENT_POLICY).is_some());
+        let (wanted, from) = match self.command.policy.chosen() {
+            Some(policy) => (Some(policy), PolicyFrom::Flag),
+            None if is_new && !held => (Some(ContentPolicy::default()), PolicyFrom::Default),
+            None => (None, PolicyFrom::Site),
+        };
+        let now = ContentPolicy::of(&*self.draft, &types, oid)?;
+        if let Some(policy) = wanted
+            && (policy != now || (held && from == PolicyFrom::Flag))
+        {
+            let value = Value::text(policy.to_string());
+            let is_changed = self.set(oid, &Name::new(CONTENT_POLICY)?, value, false)?;
+            self.summary.changed += u64::from(is_changed && !is_new);
+        }
+        self.summary.policy = wanted.unwrap_or(now).to_string();
+        self.summary.policy_from = from;
+        Ok(())
+    }
+
     fn finish(mut self, asker: &mut dyn Asker) -> Result<(), Failure> {
         while !self.open.is_empty() {
             self.close_folder(asker)?;
@@ -731,6 +880,7 @@ impl<'a> Importer<'a> {
         self.resolve_deferred()?;
         self.set_rights()?;
         self.mark_files()?;
+        self.set_policy()?;
         if !self.problems.is_empty() && !self.command.skip_bad {
             let message = format!("cannot import to `{}`: nothing was changed", self.top);
             let failure = refused(message, &self.problems);

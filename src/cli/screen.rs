@@ -100,6 +100,11 @@ pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// Whether a person can be asked: one who sees the question, and whose answer comes from the keyboard.
+pub(crate) fn is_dialogue() -> bool {
+    is_watched() && io::stdin().is_terminal()
+}
+
 const GONE: &str = "nobody reads the answer any more";
 
 fn gone(error: io::Error) -> Failure {

@@ -19,7 +19,7 @@ use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
 use bough::web::auth::EmergencyUser;
-use bough::web::{AccessLog, AddressRange, Config, HostTable, Tls, VersionHosts};
+use bough::web::{AccessLog, AddressRange, Config, HostTable, OwnTls, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
@@ -304,6 +304,7 @@ impl Gate {
 }
 
 async fn answer(gate: Arc<Gate>, request: Request) -> Response {
+    let is_own_tls = request.extensions().get::<OwnTls>().is_some();
     if let Some(router) = gate.router.get() {
         return match router.clone().oneshot(request).await {
             Ok(response) => response,
@@ -321,6 +322,7 @@ async fn answer(gate: Arc<Gate>, request: Request) -> Response {
     headers.insert(header::RETRY_AFTER, header::HeaderValue::from(RETRY_AFTER_SECS));
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    bough::web::secure(&mut response, is_own_tls);
     response
 }
 
@@ -389,20 +391,28 @@ fn start(
     let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
-    let _ = gate.router.set(bough::web::app_with(site.database().clone(), site.accounts().clone(), config));
+    let welcome = site.accounts().first_administrator_link();
+    let welcome = welcome.map_err(|error| Failure::because("cannot look for an administrator", &error))?;
+    let config = Config { accounts: Some(site.accounts().clone()), ..config };
+    let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{bound}/");
+    let welcome = welcome.map(|path| format!("{}{path}", url.trim_end_matches('/')));
     if screen.form == Form::Json {
         let (pid, data) = (std::process::id(), data.display().to_string());
-        screen.json(&json!({ "url": url, "versions": versions.url("*"), "pid": pid, "data": data }))?;
+        screen.json(&json!({ "url": url, "versions": versions.url("*"), "welcome": welcome, "pid": pid, "data": data }))?;
         screen.flush()?;
         return Ok(commands);
     }
     screen.line(&format!("Bough serves {} at {url}", data.display()))?;
     screen.line(&format!("and its versions at {}/", versions.url("NAME")))?;
+    if let Some(welcome) = welcome {
+        screen.line("It has no administrator yet; whoever opens this becomes it:")?;
+        screen.line(&format!("  {welcome}"))?;
+    }
     let program = screen.program.clone();
     if report.is_new {
         screen.line("Open it, and in another terminal try:")?;
@@ -476,6 +486,7 @@ mod tests {
         let response = answer(Arc::clone(&gate), asked()).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
         let page = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         assert!(String::from_utf8_lossy(&page).contains("25 %"), "{page:?}");
 

@@ -84,6 +84,15 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether there are files that a browser would run scripts in.
+    pub(crate) fn has_html(&self) -> bool {
+        let is_html = |path: &str| {
+            let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+            ["html", "htm", "xhtml", "svg"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        };
+        self.items.iter().any(|planned| planned.item.kind == ItemKind::File && is_html(&planned.item.path))
+    }
+
     fn push(&mut self, path: &str, kind: ItemKind, bytes: u64, entry: usize) {
         self.bytes_total += bytes;
         self.items.push(Planned { item: Item { kind, path: path.to_owned(), bytes }, entry });

@@ -217,6 +217,8 @@ impl Case<'_> {
                 format!("{who} counts in {folder} and below, and this is elsewhere")
             }
             Reason::NoRole => format!("{only}, and {who} has no such role there"),
+            Reason::ProxyRoles => "of the roles that the template runs with".to_owned(),
+            Reason::Limited(_) => "the template's owner may not see it".to_owned(),
             Reason::Within => "the token or link is not good for it".to_owned(),
             Reason::Deleted => "it is deleted, and only managers of the whole site may".to_owned(),
             Reason::AtHead(_) => "it is so on the public site".to_owned(),

@@ -41,6 +41,8 @@ mod weave;
 #[cfg(test)]
 mod database_tests;
 #[cfg(test)]
+mod rights_tests;
+#[cfg(test)]
 mod undo_tests;
 #[cfg(test)]
 mod upkeep_tests;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bough_core::object::{Large, Object};
 use bough_core::security::Scope;
 use bough_core::snapshot::{Child, ChildrenPage, ReadError};
-use bough_core::{Oid, Tid, Value};
+use bough_core::{Oid, Place, Tid, Value};
 use bytes::Bytes;
 
 use crate::blob::ITEM_BYTES_MAX;
@@ -180,6 +180,10 @@ impl bough_core::Snapshot for Snapshot {
         let found = self.engine().seen_former(&self.view, parent, name);
         found
             .map_err(|error| ReadError::new(format!("what was `{}` in {parent}", name.escape_debug()), error))
+    }
+
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        self.engine().last_place(&self.view, oid).map_err(read_error("where something stood last"))
     }
 
     fn large(&self, large: &Large) -> Result<Value, ReadError> {

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bough_core::object::Object;
 use bough_core::snapshot::{Child, ChildOrder, ChildrenPage};
-use bough_core::{Name, Oid, OrderKey, Tid};
+use bough_core::{Name, Oid, OrderKey, Place, Tid};
 
 use crate::cache::Answer;
 use crate::engine::{Engine, Revision, StoreError, oid_of};
@@ -24,6 +24,8 @@ use crate::own::Own;
 
 /// How many children are asked for at a time where it is not known how many of them count.
 const CHILDREN_BATCH: usize = 64;
+/// How many revisions are looked up at a time.
+const REVISIONS_BATCH: usize = 16;
 /// Marks shelves of which nobody else knows.
 const NOWHERE: u64 = 1 << 63;
 
@@ -400,6 +402,27 @@ impl Engine {
             self.index.scan(&from, &below, &mut visit)?;
             if former.is_some() {
                 return Ok(former);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where an object that has no place in the view stood last; none where that is packed away.
+    pub(crate) fn last_place(&self, view: &View, oid: Oid) -> Result<Option<Place>, StoreError> {
+        for (line, tid) in view.lines() {
+            let mut before = Some(Tid::from_micros(tid.as_micros().saturating_add(1)));
+            loop {
+                let tids = self.revisions(line, oid, before, REVISIONS_BATCH)?;
+                for tid in &tids {
+                    let object = self.object(line, oid, *tid)?;
+                    if let Some(place) = object.as_ref().and_then(|object| object.place()) {
+                        return Ok(Some(place.clone()));
+                    }
+                }
+                match tids.last().filter(|_| tids.len() == REVISIONS_BATCH) {
+                    Some(last) => before = Some(*last),
+                    None => break,
+                }
             }
         }
         Ok(None)

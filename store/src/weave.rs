@@ -470,6 +470,7 @@ impl<'a> Overlay<'a> {
         self.take_in(of.stage);
         let taken = Taken::by(&moves);
         let mut frames = FramesBuilder::new(self.view.line, of.tid, self.engine.log.frame_bytes_max());
+        let gives_back = !of.together_with.is_empty();
         frames.frames = std::mem::take(&mut of.together_with);
         if let Some(made) = of.makes.take() {
             frames.body.push_line(made);
@@ -489,9 +490,10 @@ impl<'a> Overlay<'a> {
             frames.object(edit.facts(ChangeDisk::Record { digest }, &taken), Some(&record));
         }
         let changes_rights = !back.is_empty()
+            || gives_back
             || of.is_planned
             || !of.is_judged
-            || edits.iter().any(|edit| edit.changes_rights(&self.engine.types));
+            || edits.iter().any(Edit::changes_rights);
         let objects = (edits.len() + back.len()) as u64;
         let meta = of.note.to_disk(of.now_micros, base, container, objects);
         Ok(Ok(Some(Woven { written: worth_keeping(edits), changes_rights, ..frames.finish(meta) })))

@@ -140,6 +140,52 @@ fn an_unreadable_file_is_named() {
     }
 }
 
+#[test]
+fn what_is_imported_runs_no_scripts_unless_it_is_asked_for_and_either_is_said() {
+    in_both_ways(|site| {
+        site.write("html/index.html", "<script>1</script>");
+        let out = site.ok(&["import", "html", "/default"]);
+        assert!(out.contains("HTML in it is clean, as nothing else was asked for"), "{out}");
+        assert!(out.contains(" set /default _content_policy=trusted\n"), "{out}");
+        assert!(out.lines().last().unwrap().starts_with("undo with"), "{out}");
+        for chosen in ["trusted", "sandbox", "clean"] {
+            let (path, flag) = (format!("/{chosen}"), format!("--{chosen}"));
+            let out = site.ok(&["import", "html", &path, &flag]);
+            assert!(out.contains(&format!("HTML in it is {chosen}, as asked for")), "{out}");
+        }
+        assert_eq!(site.ok(&["cat", "/trusted", "_content_policy"]), "trusted");
+        let out = site.ok(&["import", "html", "/trusted/inner"]);
+        assert!(out.contains("HTML in it is clean"), "{out}");
+        assert_eq!(
+            site.ok(&["cat", "/trusted/inner", "_content_policy"]),
+            "clean",
+            "not because of the one above"
+        );
+
+        site.write("html/more.html", "x");
+        let out = site.ok(&["import", "html", "/trusted"]);
+        assert!(out.contains("HTML in it is trusted, as it is where it went"), "{out}");
+        site.ok(&["import", "html", "/trusted", "--clean"]);
+        assert_eq!(site.ok(&["cat", "/trusted", "_content_policy"]), "clean");
+        site.fails(2, &["import", "html", "/x", "--clean", "--trusted"]);
+    });
+}
+
+#[test]
+fn a_source_that_says_of_itself_that_it_is_trusted_is_told_of() {
+    let site = Site::new();
+    site.write("html/in/page.html", "x");
+    site.ok(&["import", "html", "/docs", "--trusted"]);
+    site.ok(&["set", "/docs/in", "_content_policy=sandbox"]);
+    site.ok(&["export", "/docs", "out"]);
+    let out = site.ok(&["import", "out", "/again"]);
+    assert!(out.contains("HTML in it is trusted, as it is where it went"), "{out}");
+    assert!(out.contains("but the source says of `in`: sandbox"), "{out}");
+    let out = site.ok(&["import", "out", "/safe", "--clean"]);
+    assert!(out.contains("HTML in it is clean, as asked for"), "{out}");
+    assert_eq!(site.ok(&["cat", "/safe", "_content_policy"]), "clean");
+}
+
 type Entry<'a> = (&'a str, &'a [u8]);
 
 fn archive(site: &Site, name: &str, entries: &[Entry<'_>]) {

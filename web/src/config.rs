@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
-use crate::auth::{EmergencyUser, PasswordCost};
+use crate::auth::{Accounts, EmergencyUser, PasswordCost};
 use crate::hosts::{AddressRange, HostTable};
 
 /// Bounds on what one request, or all of them together, may take.
@@ -91,7 +91,9 @@ pub struct Config {
     pub limits: Limits,
     /// Where long bodies of requests wait, in files without names; the system's folder for such things where it is none.
     pub upload_folder: Option<PathBuf>,
-    /// What hashing a password costs.
+    /// The accounts, where the program works with them, too; all at work on one site must be clones of one another.
+    pub accounts: Option<Accounts>,
+    /// What hashing a password costs, where there are no `accounts` yet.
     pub password_cost: PasswordCost,
     /// Who may everything while this runs, by name and password with each request, if anybody.
     pub emergency_user: Option<EmergencyUser>,

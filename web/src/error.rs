@@ -8,16 +8,19 @@
 //! - An error in an error page ends at the page that is always there.
 //! - Nothing that a client sent, and nothing from inside, gets into a page unescaped.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use axum::http::StatusCode;
 use bough_core::Tid;
 use bough_core::object_type::MethodError;
+use bough_core::security::Denial;
 use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
 use bough_store::version::VersionError;
 
 use crate::auth::{AccountError, Wait};
+use crate::problem::{Code, Problem};
 use crate::publisher::moment::FORMS;
 use crate::publisher::path::PathProblem;
 use crate::template::TemplateError;
@@ -64,13 +67,16 @@ pub(crate) enum PublishError {
     #[error("a page of another site made the request")]
     CrossSite,
     #[error("the method is not allowed")]
-    Method { allow: &'static str },
+    Method { allow: Cow<'static, str> },
     #[error("somebody has to log in first")]
     LogIn,
     #[error("too many tries to log in: wait {} s", .0.secs)]
     TooMany(Wait),
     #[error("not allowed: it takes the permission `{0}`")]
     Forbidden(String),
+    /// What the store says; who asks is told less.
+    #[error("not allowed to change {} thing(s)", .0.len())]
+    Denied(Vec<Denial>),
     #[error("argument: {0}")]
     Argument(String),
     #[error("the link's target is not usable: {0}")]
@@ -95,6 +101,18 @@ pub(crate) enum PublishError {
     Reply(String),
     #[error("cannot look after the accounts")]
     Accounts(#[source] AccountError),
+    /// What only programs ask for.
+    #[error("{0}")]
+    Problem(Problem),
+    /// The same, with what the log should know.
+    #[error("{0}")]
+    Failed(Problem, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Problem> for PublishError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
 }
 
 impl From<AccountError> for PublishError {
@@ -112,6 +130,7 @@ impl From<HistoryError> for PublishError {
         match error {
             HistoryError::Packed { horizon, .. } => Self::Packed { horizon },
             HistoryError::Future { head, .. } => Self::Future { head },
+            HistoryError::NoSuchCommit(_) => Problem::new(Code::NotFound, error.to_string()).into(),
             other => Self::History(other),
         }
     }
@@ -121,7 +140,7 @@ impl From<MethodError> for PublishError {
     fn from(error: MethodError) -> Self {
         match error {
             MethodError::NoSuchMethod { .. } => Self::NotFound,
-            MethodError::ReadOnly(_) => Self::Method { allow: "GET, HEAD, OPTIONS" },
+            MethodError::ReadOnly(_) => Self::Method { allow: "GET, HEAD, OPTIONS".into() },
             MethodError::Argument { argument, problem } => Self::Argument(format!("`{argument}` {problem}")),
             MethodError::Refused(why) => Self::Argument(why),
             MethodError::Read(error) => Self::Read(error),
@@ -146,6 +165,7 @@ impl PublishError {
             Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.code.facts().1,
             Self::NotFound
             | Self::NoSubtree(_)
             | Self::Future { .. }
@@ -156,9 +176,10 @@ impl PublishError {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden(_) | Self::CrossSite | Self::Template(TemplateError::Denied { asks: true }) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Forbidden(_)
+            | Self::CrossSite
+            | Self::Denied(_)
+            | Self::Template(TemplateError::Denied { asks: true }) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -179,6 +200,7 @@ impl PublishError {
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Path(problem) => problem.to_string(),
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.detail().to_owned(),
             Self::Host(_) => "This server does not serve the host that was asked for.".into(),
             Self::TwoHosts => "The request names more than one host: only one can answer it.".into(),
             Self::Body { max, .. } => format!("What was sent is too long: at most {max} bytes are taken."),
@@ -219,10 +241,7 @@ impl PublishError {
             Self::LinkGone => "This preview link has expired or was taken back. \
                  Please ask whoever gave it to you for a new one."
                 .into(),
-            Self::Method { .. } => {
-                "This address can only be read. Writing over HTTP is not open yet: use the command line."
-                    .into()
-            }
+            Self::Method { .. } => "That cannot be done at this address.".into(),
             Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => {
                 "This is not for everybody. Please log in.".into()
             }
@@ -234,6 +253,7 @@ impl PublishError {
                     "You are logged in, but this takes the permission \"{permission}\" here, which you do not have."
                 )
             }
+            Self::Denied(_) => "You are logged in, but you may not change that.".into(),
             Self::Template(TemplateError::Denied { asks: true }) => {
                 "You are logged in, but this page shows something that you may not see.".into()
             }
@@ -254,6 +274,47 @@ impl PublishError {
                     .into()
             }
         }
+    }
+
+    /// The same for programs.
+    pub(crate) fn problem(&self) -> Problem {
+        let code = match self {
+            Self::Problem(problem) | Self::Failed(problem, _) => return problem.clone(),
+            Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => Code::PathTooLong,
+            Self::Path(_) => Code::Path,
+            Self::Host(_) => Code::Host,
+            Self::Body { .. } => Code::TooLong,
+            Self::BodyCut(_) => Code::Body,
+            Self::BodyLate => Code::BodyLate,
+            Self::NotFound
+            | Self::NoSubtree(_)
+            | Self::Future { .. }
+            | Self::NoVersion { .. }
+            | Self::NotOpened { .. }
+            | Self::Link(_) => Code::NotFound,
+            Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => Code::Gone,
+            Self::Moment(_) | Self::Argument(_) | Self::VersionTwice | Self::TwoHosts => Code::Argument,
+            Self::CrossSite => Code::Origin,
+            Self::TooMany(_) => Code::TooMany,
+            Self::Method { .. } => Code::Method,
+            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => Code::LogIn,
+            Self::Forbidden(_) | Self::Denied(_) | Self::Template(TemplateError::Denied { asks: true }) => {
+                Code::Denied
+            }
+            Self::Range { .. } => Code::Range,
+            Self::Busy => Code::Busy,
+            Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => Code::TooSlow,
+            Self::Panicked(_)
+            | Self::Spool(_)
+            | Self::Read(_)
+            | Self::History(_)
+            | Self::Versions(_)
+            | Self::Template(_)
+            | Self::Call(_)
+            | Self::Accounts(_)
+            | Self::Reply(_) => Code::Internal,
+        };
+        Problem::new(code, self.message())
     }
 
     /// Whether the fault is the server's, so that it belongs in the log.
@@ -338,6 +399,22 @@ mod tests {
         };
         assert_eq!(page.reason(), "Not found");
         assert!(page.fallback(Some("/")).contains("&lt;script&gt;&quot;&amp;&#39;"));
+    }
+
+    #[test]
+    fn programs_get_the_status_that_people_get() {
+        for error in [
+            PublishError::NotFound,
+            PublishError::Busy,
+            PublishError::LinkGone,
+            PublishError::Argument("x".into()),
+            PublishError::Body { bytes: 2, max: 1 },
+            PublishError::BodyLate,
+            PublishError::Reply("x".into()),
+            PublishError::Path(PathProblem::Dots),
+        ] {
+            assert_eq!(error.problem().code.facts().1, error.status(), "{error}");
+        }
     }
 
     #[test]

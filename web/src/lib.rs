@@ -5,10 +5,10 @@
 //!
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
 //! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
-//! show), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` (the one place
+//! show), `rest` (the interface for programs), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` and `problem` (the one place
 //! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `starter` (the site that a new folder begins with).
 //!
-//! Not here: the tree (`bough-core`), where it is kept (`bough-store`), writing over HTTP (not open yet).
+//! Not here: the tree (`bough-core`), where it is kept (`bough-store`), what is done on the command line.
 
 mod access_log;
 pub mod auth;
@@ -19,7 +19,9 @@ mod error;
 mod hosts;
 mod patience;
 mod preview;
+mod problem;
 mod publisher;
+mod rest;
 mod serve;
 pub mod starter;
 mod stream;
@@ -35,6 +37,7 @@ pub use access_log::AccessLog;
 use axum::Router;
 use bough_store::Database;
 pub use config::{Config, Limits};
+pub use content::headers::secure;
 pub use content::policy::{CONTENT_POLICY, CONTENT_SECURITY_POLICY, ContentPolicy, ParseContentPolicyError};
 pub use hosts::{AddressRange, Host, HostError, HostTable, ParseAddressRangeError, UnknownHost};
 pub use preview::{
@@ -50,12 +53,6 @@ pub use version_hosts::VersionHosts;
 ///
 /// The access log is closed, and so complete, when the last clone of the router is dropped.
 pub fn app(database: Database, config: Config) -> Router {
-    let accounts = auth::Accounts::new(&database, config.password_cost);
-    app_with(database, accounts, config)
-}
-
-/// The same with accounts that are also used elsewhere.
-pub fn app_with(database: Database, accounts: auth::Accounts, config: Config) -> Router {
-    let publisher = publisher::Publisher::new(database, accounts, config);
+    let publisher = publisher::Publisher::new(database, config);
     Router::new().fallback_service(publisher::Publish(Arc::new(publisher)))
 }

@@ -79,20 +79,21 @@ impl Access {
         self.allows(self.types.guards(object.type_name()).view, object)
     }
 
-    /// The same while a template runs: what its owner may not, it may not for anybody, and where it has proxy roles,
-    /// those stand for the roles of whoever asks.
+    /// The same while a template runs: what its owner may not, it may not for anybody. Where it has proxy roles, those
+    /// stand for the roles of whoever asks, in the template's container and below; where it has none, neither has it
+    /// those of a template that called it.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn running(&self, template: &Object) -> Result<Self, ReadError> {
-        let limited = self.limited_by(template)?;
-        let Some(Content::Roles(roles)) = template.content(&CellKey::ProxyRoles) else { return Ok(limited) };
-        let folder = match self.owner_of(template)? {
-            Some(Some(owner)) => Some(owner.folder),
-            Some(None) => return Ok(limited),
-            None => None,
+        let proxy = match template.content(&CellKey::ProxyRoles) {
+            Some(Content::Roles(roles)) => {
+                let folder = template.place().map_or(template.oid(), |place| place.parent);
+                Some(Arc::new(Proxy { roles: roles.clone(), folder }))
+            }
+            _ => None,
         };
-        Ok(Self { proxy: Some(Arc::new(Proxy { roles: roles.clone(), folder })), ..limited })
+        Self { proxy, ..self.clone() }.limited_by(template)
     }
 
     /// The same while another template contributes to what is shown: what its owner may not, nobody may through it.
@@ -101,7 +102,8 @@ impl Access {
     /// When the store cannot be read.
     pub fn limited_by(&self, template: &Object) -> Result<Self, ReadError> {
         let Some(owner) = self.owner_of(template)? else { return Ok(self.clone()) };
-        if let (Some(owner), Principal::User(asks)) = (&owner, &self.actor.who)
+        // Nobody is limited by himself, but the roles of a template are.
+        if let (Some(owner), Principal::User(asks), None) = (&owner, &self.actor.who, &self.proxy)
             && owner.oid == asks.oid
         {
             return Ok(self.clone());
@@ -120,7 +122,7 @@ impl Access {
         Ok(None)
     }
 
-    fn policy(&self) -> Policy<'_> {
+    pub(super) fn policy(&self) -> Policy<'_> {
         Policy {
             types: &self.types,
             actor: &self.actor,

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::permission::{ANONYMOUS, AUTHENTICATED, MANAGER, OWNER};
-use super::principal::{Principal, User};
+use super::policy::{Policy, Standing};
+use super::principal::{Actor, Principal, User};
 use super::{Access, Roles, Setting, Subject};
 use crate::acquisition::containers;
 use crate::snapshot::{ReadError, is_live};
@@ -63,6 +64,10 @@ pub enum Reason {
     Omnipotent,
     /// By a role.
     Role,
+    /// By the roles that the template runs with: they have the permission, or have not.
+    ProxyRoles,
+    /// The template that runs may show no more than its owner may see, who may not; or he is no user any more.
+    Limited(Box<Explanation>),
     /// Nobody at all may: the setting names no role.
     Private,
     /// He did not log in.
@@ -89,6 +94,8 @@ pub struct Because {
     pub cell: CellAt,
     /// What to put there.
     pub instead: Option<Content>,
+    /// Whether it is to be changed at the trunk's head, and not in what is shown.
+    pub at_head: bool,
 }
 
 /// Why somebody may or may not do something.
@@ -104,8 +111,8 @@ pub struct Explanation {
     pub stopped_by: Option<CellAt>,
     /// The roles that he has there.
     pub held: Vec<Held>,
-    /// The cells that make it so: all of them changed as said, the answer is the other one. Empty where no setting can
-    /// change it.
+    /// The cells that make it so: all of them changed as said, and no fewer, the answer is the other one. Empty where
+    /// no setting of what still stands can change it.
     pub because: Vec<Because>,
 }
 
@@ -114,80 +121,116 @@ pub struct Explanation {
 /// # Errors
 /// When the store cannot be read.
 pub fn explain(access: &Access, permission: &str, object: &Object) -> Result<Explanation, ReadError> {
-    let here = &**access.here();
+    let policy = access.policy();
+    let here = policy.here;
     let chain = containers(here, object.oid())?;
-    let is_deleted = !is_live(here, object.oid())?;
-    let shown = Case { access, permission, chain: &chain, is_deleted }.explain()?;
-    if !shown.allowed || Arc::ptr_eq(access.head(), access.here()) {
+    let is_live = is_live(here, object.oid())?;
+    let standing = if is_live { 0 } else { chain.len() };
+    let case = Case { policy, permission, chain: &chain, standing, is_live, at_head: false };
+    let shown = case.explain();
+    let Some(head) = policy.head else { return Ok(shown) };
+    let found = Standing::of(head, Some(here), object.oid())?;
+    let (standing, is_live) = (found.gone.len(), found.container.is_some());
+    let chain = found.chain(head)?;
+    let at_head = Case { policy, permission, chain: &chain, standing, is_live, at_head: true }.explain();
+    if at_head.allowed {
         return Ok(shown);
     }
-    let head = &**access.head();
-    let mut said = Vec::new();
-    let mut rest = chain.iter();
-    if is_live(head, object.oid())? {
-        said = containers(head, object.oid())?;
-    } else {
-        for container in rest.by_ref() {
-            if is_live(head, container.oid())? {
-                said.extend(containers(head, container.oid())?);
-                break;
-            }
-            let nothing = || Arc::new(Object::new(container.oid(), head.tid(), Vec::new()));
-            said.push(head.object(container.oid())?.unwrap_or_else(nothing));
-        }
-    }
-    let at_head = Case { access, permission, chain: &said, is_deleted: false }.explain()?;
-    Ok(match at_head.allowed {
-        true => shown,
-        false => {
-            let because = at_head.because.clone();
-            Explanation { allowed: false, reason: Reason::AtHead(Box::new(at_head)), because, ..shown }
-        }
+    let because = match shown.allowed {
+        true => at_head.because.clone(),
+        // Both have to be changed, so both have to be such as can be.
+        false if shown.because.is_empty() || at_head.because.is_empty() => Vec::new(),
+        false => shown.because.iter().chain(&at_head.because).cloned().collect(),
+    };
+    Ok(match shown.allowed {
+        true => Explanation { allowed: false, reason: Reason::AtHead(Box::new(at_head)), because, ..shown },
+        false => Explanation { because, ..shown },
     })
 }
 
+#[derive(Clone, Copy)]
 struct Case<'a> {
-    access: &'a Access,
+    policy: Policy<'a>,
     permission: &'a str,
     /// The object and its containers.
     chain: &'a [Arc<Object>],
-    is_deleted: bool,
+    /// How many of them do not stand any more, so that nothing can be set there.
+    standing: usize,
+    /// Whether the chain reaches the root.
+    is_live: bool,
+    at_head: bool,
 }
 
 impl Case<'_> {
-    fn explain(&self) -> Result<Explanation, ReadError> {
+    fn explain(&self) -> Explanation {
         let (granted, stopped_by) = self.granted();
-        let user = self.access.actor().user();
-        let held = user.map_or_else(Vec::new, |user| self.held(user));
-        let has = |role: &Name| held.iter().any(|held| held.role == *role);
-        let is_public = granted.iter().any(|granted| granted.role == ANONYMOUS);
-        let is_within = self.is_within();
-        let by_role = is_within && granted.iter().any(|granted| has(&granted.role));
-        let (allowed, reason) = match &self.access.actor().who {
-            _ if is_public => (true, Reason::Everybody),
-            _ if !is_within => (false, Reason::Within),
+        let held = self.policy.actor.user().map_or_else(Vec::new, |user| self.held(user));
+        let mut explanation = Explanation {
+            allowed: false,
+            reason: Reason::NoRole,
+            granted,
+            stopped_by,
+            held,
+            because: Vec::new(),
+        };
+        (explanation.allowed, explanation.reason) = self.decide(&explanation);
+        explanation.because = match &explanation.reason {
+            Reason::Everybody | Reason::Role => self.lose(&explanation),
+            Reason::Private | Reason::NotLoggedIn | Reason::Outside { .. } | Reason::NoRole => {
+                self.gain(&explanation)
+            }
+            _ => Vec::new(),
+        };
+        explanation
+    }
+
+    fn decide(&self, found: &Explanation) -> (bool, Reason) {
+        for limit in self.policy.limits {
+            let who = match &limit.owner {
+                Some(owner) => Principal::User(Arc::new(owner.clone())),
+                None => Principal::Anonymous,
+            };
+            let actor = Actor::new(who);
+            let policy = Policy { actor: &actor, limits: &[], proxy: None, ..self.policy };
+            let of_owner = Case { policy, ..*self }.explain();
+            if !of_owner.allowed {
+                return (false, Reason::Limited(Box::new(of_owner)));
+            }
+        }
+        let Policy { actor, proxy, .. } = self.policy;
+        let is_granted = |role: &str| found.granted.iter().any(|granted| granted.role == *role);
+        if matches!(actor.who, Principal::System | Principal::Emergency(_))
+            && actor.within.is_none()
+            && proxy.is_none()
+        {
+            return (true, Reason::Omnipotent);
+        }
+        if is_granted(ANONYMOUS) {
+            return (true, Reason::Everybody);
+        }
+        if !self.is_within() {
+            return (false, Reason::Within);
+        }
+        if let Some(proxy) = proxy {
+            let has = proxy.roles.iter().any(|role| is_granted(role.as_str()));
+            return (has && self.contains(proxy.folder), Reason::ProxyRoles);
+        }
+        match &actor.who {
             Principal::System | Principal::Emergency(_) => (true, Reason::Omnipotent),
-            _ if by_role => (true, Reason::Role),
-            _ if self.is_deleted => (false, Reason::Deleted),
-            _ if granted.is_empty() => (false, Reason::Private),
+            _ if found.held.iter().any(|held| is_granted(held.role.as_str())) => (true, Reason::Role),
+            _ if !self.is_live => (false, Reason::Deleted),
+            _ if found.granted.is_empty() => (false, Reason::Private),
             Principal::Anonymous => (false, Reason::NotLoggedIn),
             Principal::User(user) if !self.contains(user.folder) => {
                 (false, Reason::Outside { folder: user.folder })
             }
             Principal::User(_) => (false, Reason::NoRole),
-        };
-        let mut explanation = Explanation { allowed, reason, granted, stopped_by, held, because: Vec::new() };
-        explanation.because = match &explanation.reason {
-            Reason::Omnipotent | Reason::Within | Reason::Deleted | Reason::AtHead(_) => Vec::new(),
-            _ if allowed => self.lose(&explanation),
-            _ => self.gain(&explanation),
-        };
-        Ok(explanation)
+        }
     }
 
     fn granted(&self) -> (Vec<Granted>, Option<CellAt>) {
         let name = |role: &str| Name::new(role).ok();
-        if self.is_deleted {
+        if !self.is_live {
             return (name(MANAGER).map(|role| Granted { role, by: None }).into_iter().collect(), None);
         }
         let mut granted = Vec::new();
@@ -199,8 +242,7 @@ impl Case<'_> {
                 return (granted, Some(cell));
             }
         }
-        let types = self.access.types();
-        let defaults = types.permissions().defaults(self.permission);
+        let defaults = self.policy.types.permissions().defaults(self.permission);
         granted.extend(defaults.iter().map(|role| Granted { role: role.clone(), by: None }));
         (granted, None)
     }
@@ -215,11 +257,11 @@ impl Case<'_> {
     }
 
     fn contains(&self, folder: Oid) -> bool {
-        (self.is_deleted && folder == Oid::ROOT) || self.chain.iter().any(|object| object.oid() == folder)
+        (!self.is_live && folder == Oid::ROOT) || self.chain.iter().any(|object| object.oid() == folder)
     }
 
     fn is_within(&self) -> bool {
-        self.access.actor().within.as_ref().is_none_or(|within| {
+        self.policy.actor.within.as_ref().is_none_or(|within| {
             within.subtree.is_none_or(|subtree| self.contains(subtree))
                 && within.permissions.as_ref().is_none_or(|only| only.contains(self.permission))
         })
@@ -253,8 +295,13 @@ impl Case<'_> {
 
     /// What to change so that he may no longer.
     fn lose(&self, now: &Explanation) -> Vec<Because> {
+        if !self.is_live {
+            return Vec::new();
+        }
+        let is_within = self.is_within();
         let counts = |granted: &&Granted| {
-            granted.role == ANONYMOUS || now.held.iter().any(|held| held.role == granted.role)
+            let is_held = || now.held.iter().any(|held| held.role == granted.role);
+            granted.role == ANONYMOUS || (is_within && is_held())
         };
         let by: Vec<&Granted> = now.granted.iter().filter(counts).collect();
         let without = |setting: &Setting| {
@@ -264,7 +311,7 @@ impl Case<'_> {
         if by.iter().all(|granted| granted.by.is_some()) {
             let cited = self.chain.iter().filter_map(|object| self.setting(object));
             let cited = cited.filter(|(cell, _)| by.iter().any(|granted| granted.by.as_ref() == Some(cell)));
-            return cited.map(|(cell, setting)| Because { cell, instead: without(setting) }).collect();
+            return cited.map(|(cell, setting)| self.because(cell, without(setting))).collect();
         }
         // By default: only a setting of its own can take it away.
         let all = Roles::new(now.granted.iter().map(|granted| granted.role.clone()));
@@ -273,23 +320,27 @@ impl Case<'_> {
 
     /// What to change so that he may.
     fn gain(&self, now: &Explanation) -> Vec<Because> {
-        let role = now.held.iter().find(|held| held.role != ANONYMOUS).map(|held| held.role.clone());
-        let Some(role) = role.or_else(|| Name::new(ANONYMOUS).ok()) else { return Vec::new() };
+        // A role of his own rather than one that everybody has.
+        let held = || now.held.iter().rev().map(|held| held.role.clone());
+        let role = held().find(|role| *role != ANONYMOUS && *role != AUTHENTICATED);
+        let role = role.or_else(|| held().next()).or_else(|| Name::new(ANONYMOUS).ok());
+        let Some(role) = role else { return Vec::new() };
         let with = |setting: &Setting| {
             let roles = setting.roles.with(&Roles::new([role.clone()]));
             Some(Content::Setting(Setting { roles, acquire: setting.acquire }))
         };
         if let Some(stopped) = &now.stopped_by {
-            let object = self.chain.iter().find(|object| object.oid() == stopped.oid);
-            if let Some((cell, setting)) = object.and_then(|object| self.setting(object)) {
-                return vec![Because { cell, instead: with(setting) }];
-            }
+            let mut standing = self.chain.iter().skip(self.standing);
+            let object = standing.find(|object| object.oid() == stopped.oid);
+            let found = object.and_then(|object| self.setting(object));
+            return found.map(|(cell, setting)| self.because(cell, with(setting))).into_iter().collect();
         }
         self.of_its_own(|own| with(own.unwrap_or(&Setting { roles: Roles::default(), acquire: true })))
     }
 
+    /// What to set at the object itself, or the nearest container where something can be.
     fn of_its_own(&self, instead: impl FnOnce(Option<&Setting>) -> Option<Content>) -> Vec<Because> {
-        let Some(object) = self.chain.first() else { return Vec::new() };
+        let Some(object) = self.chain.get(self.standing) else { return Vec::new() };
         let Ok(permission) = Name::new(self.permission) else { return Vec::new() };
         let (cell, instead) = match self.setting(object) {
             Some((cell, setting)) => (cell, instead(Some(setting))),
@@ -298,7 +349,11 @@ impl Case<'_> {
                 (CellAt { oid: object.oid(), key, tid: None }, instead(None))
             }
         };
-        vec![Because { cell, instead }]
+        vec![self.because(cell, instead)]
+    }
+
+    fn because(&self, cell: CellAt, instead: Option<Content>) -> Because {
+        Because { cell, instead, at_head: self.at_head }
     }
 }
 

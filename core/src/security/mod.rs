@@ -8,6 +8,7 @@
 //! - Acquisition can only add roles; to take some away, a setting must stop acquiring and name all who remain.
 //! - A role counts for a user only inside the folder that the user is defined in. What everybody may, everybody may.
 //! - Inside a version and at a past time nobody may more than the trunk's head lets him ([`Access`]).
+//! - What has no place counts where it stood last: for the head that narrows, and for those who change it.
 //!
 //! Not here: passwords, sessions and tokens, which are no part of the tree.
 //!

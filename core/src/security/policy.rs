@@ -1,19 +1,19 @@
 //! The decision: may somebody use a permission on an object?
 //!
 //! It is answered at the object as it is shown and, where that is a version or the past, at the trunk's head, too:
-//! there rights are narrowed, never widened. For what has no place at the head, that asks the containers that still
-//! have one, and what the head says of the others.
+//! there rights are narrowed, never widened. What has no place at the head counts where it stood last, with what the
+//! head says there.
 
 use std::sync::Arc;
 
 use super::permission::{ANONYMOUS, AUTHENTICATED, OWNER};
 use super::principal::{Actor, Principal, User};
-use super::scope::Scope;
+use super::scope::{DEPTH_MAX, Scope};
 use super::{Roles, Subject};
 use crate::acquisition::containers;
 use crate::object_type::TypeRegistry;
-use crate::snapshot::{ReadError, Snapshot, is_live};
-use crate::{CellKey, Object, Oid};
+use crate::snapshot::{Chain, ReadError, Snapshot, chain};
+use crate::{CellKey, Object, Oid, Place};
 
 /// A template that runs limits what is seen, as if its owner looked, too.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ pub(super) struct Limit {
 #[derive(Clone, Debug)]
 pub(super) struct Proxy {
     pub(super) roles: Roles,
-    /// Where they count; none for everywhere.
-    pub(super) folder: Option<Oid>,
+    /// The container of the template: they count in it and below, where whoever gave them has them himself.
+    pub(super) folder: Oid,
 }
 
 /// Everything that a decision depends on but the object.
@@ -40,6 +40,72 @@ pub(super) struct Policy<'a> {
     pub(super) head: Option<&'a dyn Snapshot>,
     pub(super) limits: &'a [Limit],
     pub(super) proxy: Option<&'a Proxy>,
+}
+
+/// Where an object stands, or stood last.
+pub(super) struct Standing {
+    /// The object and its containers as far as no path leads to them, each as it is now.
+    pub(super) gone: Vec<Arc<Object>>,
+    /// The first container that still stands; none where that is not known.
+    pub(super) container: Option<Oid>,
+}
+
+impl Standing {
+    /// The standing of an object in `snapshot`; what that knows nothing of stands as `other` has it.
+    pub(super) fn of(
+        snapshot: &dyn Snapshot,
+        other: Option<&dyn Snapshot>,
+        oid: Oid,
+    ) -> Result<Self, ReadError> {
+        let mut gone = Vec::new();
+        let mut at = oid;
+        while gone.len() <= DEPTH_MAX {
+            let last = match chain(snapshot, at)? {
+                Chain::Live(_) => return Ok(Self { gone, container: Some(at) }),
+                Chain::Deleted(chain) => {
+                    gone.extend(chain);
+                    gone.last().map_or(at, |last: &Arc<Object>| last.oid())
+                }
+                Chain::Absent => {
+                    gone.push(Arc::new(Object::new(at, snapshot.tid(), Vec::new())));
+                    at
+                }
+                Chain::Orphan { .. } | Chain::Cycle(_) => {
+                    gone.extend(snapshot.object(at)?);
+                    break;
+                }
+            };
+            match last_place(snapshot, other, last)? {
+                Some(place) => at = place.parent,
+                None => break,
+            }
+        }
+        Ok(Self { gone, container: None })
+    }
+
+    /// The object and its containers, up to the root where they reach it.
+    pub(super) fn chain(self, snapshot: &dyn Snapshot) -> Result<Vec<Arc<Object>>, ReadError> {
+        let mut chain = self.gone;
+        if let Some(container) = self.container {
+            chain.extend(containers(snapshot, container)?);
+        }
+        Ok(chain)
+    }
+}
+
+fn last_place(
+    snapshot: &dyn Snapshot,
+    other: Option<&dyn Snapshot>,
+    oid: Oid,
+) -> Result<Option<Place>, ReadError> {
+    for snapshot in [Some(snapshot), other].into_iter().flatten() {
+        let now = snapshot.object(oid)?.and_then(|object| object.place().cloned());
+        let place = if now.is_some() { now } else { snapshot.last_place(oid)? };
+        if place.is_some() {
+            return Ok(place);
+        }
+    }
+    Ok(None)
 }
 
 /// An object and what holds there.
@@ -61,29 +127,26 @@ impl Spot {
         Ok(Self { scope: snapshot.scope(at)?, oid: object.oid(), owner })
     }
 
-    /// What the head says of an object that is shown elsewhere.
-    fn at_head(head: &dyn Snapshot, here: &dyn Snapshot, object: &Object) -> Result<Self, ReadError> {
-        if is_live(head, object.oid())?
-            && let Some(object) = head.object(object.oid())?
+    /// The same where it stood last, if no path leads to it.
+    pub(super) fn last(
+        snapshot: &dyn Snapshot,
+        other: Option<&dyn Snapshot>,
+        oid: Oid,
+    ) -> Result<Self, ReadError> {
+        let standing = Standing::of(snapshot, other, oid)?;
+        if standing.gone.is_empty()
+            && let Some(object) = snapshot.object(oid)?
         {
-            return Self::of(head, &object);
+            return Self::of(snapshot, &object);
         }
-        let mut gone = Vec::new();
-        let mut scope = Arc::new(Scope::above_root());
-        for container in containers(here, object.oid())? {
-            if is_live(head, container.oid())? {
-                scope = head.scope(container.oid())?;
-                break;
-            }
-            gone.push(container);
+        let mut scope = match standing.container {
+            Some(container) => snapshot.scope(container)?,
+            None => Arc::new(Scope::outside()),
+        };
+        for object in standing.gone.iter().rev() {
+            scope = Arc::new(scope.inside(object));
         }
-        // From the outermost one in: what the head still says of it, or at least that it is on the way.
-        for container in gone.iter().rev() {
-            let said = head.object(container.oid())?;
-            let nothing = || Arc::new(Object::new(container.oid(), head.tid(), Vec::new()));
-            scope = Arc::new(scope.inside(&said.unwrap_or_else(nothing)));
-        }
-        Ok(Self { scope, oid: object.oid(), owner: None })
+        Ok(Self { scope, oid, owner: None })
     }
 
     fn contains(&self, container: Oid) -> bool {
@@ -92,7 +155,12 @@ impl Spot {
     }
 
     fn everybody(&self, types: &TypeRegistry, permission: &str) -> bool {
-        self.scope.any_role(types.permissions(), permission, |roles| roles.contains(ANONYMOUS))
+        self.gives(types, permission, ANONYMOUS)
+    }
+
+    /// Whether a role has the permission here.
+    pub(super) fn gives(&self, types: &TypeRegistry, permission: &str, role: &str) -> bool {
+        self.scope.any_role(types.permissions(), permission, |roles| roles.contains(role))
     }
 
     fn has(&self, types: &TypeRegistry, permission: &str, user: &User) -> bool {
@@ -112,7 +180,7 @@ impl Spot {
             || user.groups.iter().any(|group| given(&Subject::Principal(*group)))
     }
 
-    /// Whether the user has one of these roles here, whatever for.
+    /// Whether the user has all these roles here, whatever for.
     pub(super) fn has_all_roles(&self, user: &User, wanted: &Roles) -> bool {
         self.contains(user.folder)
             && wanted.iter().all(|role| {
@@ -129,19 +197,33 @@ impl Spot {
 impl Policy<'_> {
     /// Whether the permission may be used on an object that `here` shows.
     pub(super) fn allows(&self, permission: &str, object: &Object) -> Result<bool, ReadError> {
-        if matches!(self.actor.who, Principal::System | Principal::Emergency(_))
+        if self.needs_no_right() {
+            return Ok(true);
+        }
+        self.allows_at(&Spot::of(self.here, object)?, permission, object.oid())
+    }
+
+    /// The same for changing it, which also what was deleted can be: where it stood last.
+    pub(super) fn allows_change(&self, permission: &str, oid: Oid) -> Result<bool, ReadError> {
+        if self.needs_no_right() {
+            return Ok(true);
+        }
+        self.allows_at(&Spot::last(self.here, None, oid)?, permission, oid)
+    }
+
+    fn needs_no_right(&self) -> bool {
+        matches!(self.actor.who, Principal::System | Principal::Emergency(_))
             && self.actor.within.is_none()
             && self.limits.is_empty()
             && self.proxy.is_none()
-        {
-            return Ok(true);
-        }
-        let spot = Spot::of(self.here, object)?;
-        if !self.permits(&spot, permission) {
+    }
+
+    fn allows_at(&self, here: &Spot, permission: &str, oid: Oid) -> Result<bool, ReadError> {
+        if !self.permits(here, permission) {
             return Ok(false);
         }
         match self.head {
-            Some(head) => Ok(self.permits(&Spot::at_head(head, self.here, object)?, permission)),
+            Some(head) => Ok(self.permits(&Spot::last(head, Some(self.here), oid)?, permission)),
             None => Ok(true),
         }
     }
@@ -160,9 +242,9 @@ impl Policy<'_> {
 
     fn is_entitled(&self, at: &Spot, permission: &str) -> bool {
         if let Some(proxy) = self.proxy {
-            let counts = proxy.folder.is_none_or(|folder| at.contains(folder));
             let table = self.types.permissions();
-            return counts && at.scope.any_role(table, permission, |roles| roles.meets(&proxy.roles));
+            return at.contains(proxy.folder)
+                && at.scope.any_role(table, permission, |roles| roles.meets(&proxy.roles));
         }
         match &self.actor.who {
             Principal::Anonymous => false,

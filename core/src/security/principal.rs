@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Roles;
 use crate::acquisition::containers;
 use crate::snapshot::{Chain, ReadError, Snapshot, attribute, chain};
-use crate::{Name, Object, Oid, Value};
+use crate::{Content, Name, Object, Oid, Value};
 
 /// What the folder with the users is called.
 pub const USERS_NAME: &str = "_users";
@@ -119,7 +119,7 @@ impl Actor {
 pub fn user(head: &(impl Snapshot + ?Sized), oid: Oid) -> Result<Option<User>, ReadError> {
     let Chain::Live(chain) = chain(head, oid)? else { return Ok(None) };
     let [user, users, folder, ..] = &chain[..] else { return Ok(None) };
-    if !is_user_folder(users) || !user.is_a(USER) || user.flag(DISABLED) {
+    if !is_user_folder(users) || !user.is_a(USER) || is_disabled(user) {
         return Ok(None);
     }
     let Some(place) = user.place() else { return Ok(None) };
@@ -167,6 +167,12 @@ pub fn user_folder(head: &(impl Snapshot + ?Sized), folder: Oid) -> Result<Optio
 
 fn is_user_folder(object: &Object) -> bool {
     object.is_a(USERS) && object.place().is_some_and(|place| place.name == USERS_NAME)
+}
+
+/// Whatever is set there but `false` disables, so that nobody gets in by a slip of the pen.
+fn is_disabled(user: &Object) -> bool {
+    let flag = user.attribute(DISABLED).map(|cell| &cell.content);
+    !matches!(flag, None | Some(Content::Value(Value::Bool(false) | Value::Null)))
 }
 
 fn items(

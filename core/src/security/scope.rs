@@ -12,7 +12,7 @@ use crate::snapshot::{ReadError, Snapshot};
 use crate::{CellKey, Content, Name, Object, Oid};
 
 /// Deeper than any place in a tree may be: past it, containers contain each other.
-const DEPTH_MAX: usize = 4_096;
+pub(super) const DEPTH_MAX: usize = 4_096;
 
 /// The roles that have a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Scope {
     }
 
     /// What holds for what was deleted.
-    fn outside() -> Self {
+    pub(super) fn outside() -> Self {
         Self { containers: [].into(), is_live: false, settings: [].into(), local: Arc::default() }
     }
 
@@ -123,6 +123,16 @@ impl Scope {
     pub fn effective(&self, permission: &str) -> Option<&Effective> {
         let found = self.settings.binary_search_by(|(name, _)| name.as_str().cmp(permission));
         found.ok().map(|at| &self.settings[at].1)
+    }
+
+    /// The permissions of which something was said.
+    pub fn permissions(&self) -> impl Iterator<Item = &Name> {
+        self.settings.iter().map(|(permission, _)| permission)
+    }
+
+    /// Whether the same is said here as there, wherever that is.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.is_live == other.is_live && self.settings == other.settings && self.local == other.local
     }
 
     /// The roles that somebody has here.

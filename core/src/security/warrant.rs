@@ -1,16 +1,17 @@
 //! Warrants: whether somebody may make the changes that he proposes.
 //!
 //! Edits, undos and merges are judged alike: cell by cell, by what held before any of them. So nobody gives himself a
-//! right in the change that needs it, and nobody undoes a restriction that he could not lift.
+//! right in the change that needs it, and nobody undoes a restriction that he could not lift. What was deleted is
+//! judged where it stood last: bringing it back is a move from there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::permission::{PERMISSIONS, POLICY, PROPERTIES, TAKE_OWNERSHIP};
-use super::policy::{Policy, Spot};
+use super::permission::{ADD, EDIT, OWNER, PERMISSIONS, POLICY, PROPERTIES, TAKE_OWNERSHIP};
+use super::policy::{Policy, Spot, Standing};
 use super::principal::{Actor, Principal, user, user_folder};
-use crate::object_type::TypeRegistry;
-use crate::snapshot::{Chain, ChildrenPage, ReadError, Snapshot, chain};
+use crate::object_type::{Guards, TypeRegistry};
+use crate::snapshot::{ChildrenPage, ReadError, Snapshot};
 use crate::transaction::ObjectChange;
 use crate::{CellKey, Content, Name, Object, Oid, Place};
 
@@ -110,20 +111,44 @@ struct Judge<'a> {
     denials: Vec<Denial>,
 }
 
+/// Where something comes to stand.
+struct Landing {
+    /// The nearest container that is there already.
+    container: Oid,
+    /// Those between, which the same changes make, say who may do what.
+    says: bool,
+    /// Whose those are.
+    owners: Vec<Oid>,
+}
+
+fn cell_of<'c>(change: &'c ObjectChange, key: &CellKey) -> Option<&'c Option<Content>> {
+    change.cells.iter().find(|(of, _)| of == key).map(|(_, content)| content)
+}
+
+fn place_of(change: &ObjectChange) -> Option<&Place> {
+    match cell_of(change, &CellKey::Place) {
+        Some(Some(Content::Place(place))) => Some(place),
+        _ => None,
+    }
+}
+
+fn type_of(change: &ObjectChange) -> Option<&Name> {
+    match cell_of(change, &CellKey::Type) {
+        Some(Some(Content::Type(name))) => Some(name),
+        _ => None,
+    }
+}
+
 impl Judge<'_> {
     fn object(&mut self, change: &ObjectChange) -> Result<(), ReadError> {
-        let here = self.policy.here;
-        let was = here.object(change.oid)?;
-        let is_live = change.oid == Oid::ROOT || was.as_ref().is_some_and(|object| object.place().is_some());
-        match was {
-            Some(object) if is_live => {
-                for (key, content) in &change.cells {
-                    self.cell(change, &object, key, content.as_ref())?;
-                }
-            }
-            _ => self.new_object(change, was.as_deref())?,
+        let Some(object) = self.policy.here.object(change.oid)? else { return self.new_object(change) };
+        // Its making is taken back: whatever else it says goes with it.
+        let is_none = |(_, content): &(CellKey, Option<Content>)| content.is_none();
+        if change.cells.len() == object.cells().len() && change.cells.iter().all(is_none) {
+            let delete = self.policy.types.guards(object.type_name()).delete;
+            return self.need(change.oid, &CellKey::Place, delete, object.oid());
         }
-        Ok(())
+        change.cells.iter().try_for_each(|(key, content)| self.cell(change, &object, key, content.as_ref()))
     }
 
     fn need(
@@ -131,40 +156,34 @@ impl Judge<'_> {
         change: Oid,
         key: &CellKey,
         permission: &'static str,
-        at: &Object,
+        at: Oid,
     ) -> Result<(), ReadError> {
-        if !self.policy.allows(permission, at)? {
-            self.denials.push(Denial { oid: change, key: key.clone(), permission, at: at.oid() });
+        let denial = Denial { oid: change, key: key.clone(), permission, at };
+        if !self.denials.contains(&denial) && !self.policy.allows_change(permission, at)? {
+            self.denials.push(denial);
         }
         Ok(())
     }
 
-    /// An object that had no place before: made, or brought back.
-    fn new_object(&mut self, change: &ObjectChange, was: Option<&Object>) -> Result<(), ReadError> {
-        let place = change.cells.iter().find_map(|(key, content)| match (key, content) {
-            (CellKey::Place, Some(Content::Place(place))) => Some(place),
-            _ => None,
-        });
-        let Some(container) = self.standing_container(place.map(|place| place.parent))? else {
-            // It stays where nobody finds it, and what is done to it there is nobody's but the machine's owner's.
-            if let Some((key, _)) = change.cells.first() {
-                let at = self.policy.here.object(Oid::ROOT)?;
-                if let Some(root) = at {
-                    self.need(change.oid, key, PERMISSIONS, &root)?;
-                }
-            }
-            return Ok(());
+    fn new_object(&mut self, change: &ObjectChange) -> Result<(), ReadError> {
+        let place = place_of(change);
+        let landing = place.map_or(Ok(None), |place| self.landing(place.parent))?;
+        let (Some(place), Some(Landing { container, .. })) = (place, landing) else {
+            // It comes to stand where nobody finds it.
+            let Some((key, _)) = change.cells.first() else { return Ok(()) };
+            return self.need(change.oid, key, PERMISSIONS, Oid::ROOT);
         };
-        let type_name = change.cells.iter().find_map(|(_, content)| match content {
-            Some(Content::Type(name)) => Some(name),
-            _ => None,
-        });
-        let type_name = type_name.or_else(|| was.and_then(Object::type_name));
-        let add = self.policy.types.guards(type_name).add;
-        self.need(change.oid, &CellKey::Place, add, &container)?;
+        let Guards { add, delete, .. } = self.policy.types.guards(type_of(change));
+        self.need(change.oid, &CellKey::Place, add, container)?;
+        // It was there before its making was taken back.
+        if self.policy.here.last_place(change.oid)?.is_some_and(|last| last.parent != place.parent) {
+            self.need(change.oid, &CellKey::Place, delete, change.oid)?;
+            self.need(change.oid, &CellKey::Place, PERMISSIONS, change.oid)?;
+        }
         for (key, content) in &change.cells {
             let permission = match (key, content) {
-                (CellKey::Owner, Some(Content::Owner(owner))) if self.is_self(*owner) => None,
+                // What anybody may make, he may make for others, as who merges their work does.
+                (CellKey::Owner, Some(Content::Owner(owner))) if self.is_self(*owner) || add == ADD => None,
                 (
                     CellKey::Owner | CellKey::ProxyRoles | CellKey::Permission(_) | CellKey::LocalRoles(_),
                     _,
@@ -173,29 +192,32 @@ impl Judge<'_> {
                 _ => None,
             };
             if let Some(permission) = permission {
-                self.need(change.oid, key, permission, &container)?;
+                self.need(change.oid, key, permission, container)?;
+            }
+            if *key == CellKey::ProxyRoles {
+                self.proxy_roles(change.oid, key, content.as_ref(), container)?;
             }
         }
         Ok(())
     }
 
-    /// The nearest container that stood somewhere before the changes.
-    fn standing_container(&self, parent: Option<Oid>) -> Result<Option<Arc<Object>>, ReadError> {
-        let mut at = parent;
+    /// Where something lands that is put into `parent`; none where that leads nowhere.
+    fn landing(&self, parent: Oid) -> Result<Option<Landing>, ReadError> {
+        let mut landing = Landing { container: parent, says: false, owners: Vec::new() };
         // Each step goes to another new object, so there are no more steps than changes.
         for _ in 0..=self.changes.len() {
-            let Some(oid) = at else { return Ok(None) };
-            if let Some(object) = self.policy.here.object(oid)?
-                && (oid == Oid::ROOT || object.place().is_some())
-            {
-                return Ok(Some(object));
+            if self.policy.here.object(landing.container)?.is_some() {
+                return Ok(Some(landing));
             }
-            at = self.changes.get(&oid).and_then(|change| {
-                change.cells.iter().find_map(|(_, content)| match content {
-                    Some(Content::Place(place)) => Some(place.parent),
-                    _ => None,
-                })
-            });
+            let Some(change) = self.changes.get(&landing.container) else { return Ok(None) };
+            for (key, content) in &change.cells {
+                match content {
+                    Some(Content::Owner(owner)) => landing.owners.push(*owner),
+                    _ => landing.says |= key.is_security(),
+                }
+            }
+            let Some(place) = place_of(change) else { return Ok(None) };
+            landing.container = place.parent;
         }
         Ok(None)
     }
@@ -213,98 +235,154 @@ impl Judge<'_> {
     ) -> Result<(), ReadError> {
         let oid = change.oid;
         let guards = self.policy.types.guards(object.type_name());
+        let proxy_roles = object.content(&CellKey::ProxyRoles);
+        let stands_in = object.place().map_or(oid, |place| place.parent);
         match (key, content) {
-            (CellKey::Place, Some(Content::Place(place))) => self.place(object, place)?,
-            (CellKey::Place, _) => self.need(oid, key, guards.delete, object)?,
+            (CellKey::Place, Some(Content::Place(place))) => self.place(change, object, place)?,
+            (CellKey::Place, _) => self.need(oid, key, guards.delete, oid)?,
             (CellKey::Type, content) => {
-                self.need(oid, key, PROPERTIES, object)?;
-                self.need(oid, key, guards.edit, object)?;
+                self.need(oid, key, PROPERTIES, oid)?;
+                self.need(oid, key, guards.edit, oid)?;
                 if let Some(Content::Type(to)) = content {
-                    self.need(oid, key, self.policy.types.guards(Some(to)).edit, object)?;
+                    self.need(oid, key, self.policy.types.guards(Some(to)).edit, oid)?;
                 }
+                self.proxy_roles(oid, key, proxy_roles, stands_in)?;
             }
             (CellKey::Attribute(name), _) => {
-                self.need(oid, key, special(name).unwrap_or(guards.edit), object)?;
-                self.proxy_roles(oid, key, object, object.content(&CellKey::ProxyRoles))?;
+                let special = special(name);
+                // Settings are no content, but a type that keeps its content for few keeps these for them, too.
+                if special.is_none() || guards.edit != EDIT {
+                    self.need(oid, key, guards.edit, oid)?;
+                }
+                if let Some(permission) = special {
+                    self.need(oid, key, permission, oid)?;
+                }
+                self.proxy_roles(oid, key, proxy_roles, stands_in)?;
             }
             (CellKey::Owner, Some(Content::Owner(owner))) if self.is_self(*owner) => {
-                self.need(oid, key, TAKE_OWNERSHIP, object)?;
+                self.need(oid, key, TAKE_OWNERSHIP, oid)?;
             }
             (CellKey::ProxyRoles, content) => {
-                self.need(oid, key, PERMISSIONS, object)?;
-                self.need(oid, key, guards.edit, object)?;
-                self.proxy_roles(oid, key, object, content)?;
+                self.need(oid, key, PERMISSIONS, oid)?;
+                self.need(oid, key, guards.edit, oid)?;
+                self.proxy_roles(oid, key, content, stands_in)?;
             }
             (CellKey::Owner | CellKey::Permission(_) | CellKey::LocalRoles(_), _) => {
-                self.need(oid, key, PERMISSIONS, object)?;
+                self.need(oid, key, PERMISSIONS, oid)?;
             }
         }
         Ok(())
     }
 
-    /// Who writes a template that runs with roles must have these roles himself.
+    /// Who writes a template that runs with roles must have these roles himself where they count.
     fn proxy_roles(
         &mut self,
         oid: Oid,
         key: &CellKey,
-        object: &Object,
         roles: Option<&Content>,
+        container: Oid,
     ) -> Result<(), ReadError> {
         let Some(Content::Roles(roles)) = roles else { return Ok(()) };
-        let spot = Spot::of(self.policy.here, object)?;
-        if !self.policy.actor.user().is_some_and(|user| spot.has_all_roles(user, roles)) {
-            self.denials.push(Denial { oid, key: key.clone(), permission: PERMISSIONS, at: oid });
+        let Policy { actor, here, head, .. } = self.policy;
+        let has = |spot: Spot| actor.user().is_some_and(|user| spot.has_all_roles(user, roles));
+        let has_here = has(Spot::last(here, None, container)?);
+        let has_all = match head {
+            Some(head) => has_here && has(Spot::last(head, Some(here), container)?),
+            None => has_here,
+        };
+        if !has_all {
+            self.denials.push(Denial { oid, key: key.clone(), permission: PERMISSIONS, at: container });
         }
         Ok(())
     }
 
-    /// Another place for an object that has one.
-    fn place(&mut self, object: &Object, to: &Place) -> Result<(), ReadError> {
+    /// Another place for an object, or a place for one that was deleted.
+    fn place(&mut self, change: &ObjectChange, object: &Object, to: &Place) -> Result<(), ReadError> {
         let (oid, key) = (object.oid(), &CellKey::Place);
-        let Some(from) = object.place() else { return Ok(()) };
         let guards = self.policy.types.guards(object.type_name());
-        let Some(container) = self.standing_container(Some(to.parent))? else { return Ok(()) };
-        if from.parent != to.parent {
-            self.need(oid, key, guards.delete, object)?;
-            self.need(oid, key, guards.add, &container)?;
-            if self.changes_rights(object, from.parent, container.oid())? {
-                self.need(oid, key, PERMISSIONS, object)?;
+        let add = self.policy.types.guards(type_of(change).or(object.type_name())).add;
+        let Some(landing) = self.landing(to.parent)? else {
+            // It comes to stand where nobody finds it, until something is brought back there.
+            self.need(oid, key, guards.delete, oid)?;
+            return self.need(oid, key, PERMISSIONS, oid);
+        };
+        let from = match object.place() {
+            Some(place) => Some(place.clone()),
+            None => self.policy.here.last_place(oid)?,
+        };
+        let container = landing.container;
+        match from {
+            Some(from) if from.parent == to.parent => {
+                if object.place().is_none() {
+                    self.need(oid, key, add, container)?;
+                } else if from.name != to.name {
+                    self.need(oid, key, guards.edit, oid)?;
+                    self.need(oid, key, add, container)?;
+                } else {
+                    let of = self.policy.here.object(container)?;
+                    let of = of.as_ref().and_then(|object| object.type_name());
+                    self.need(oid, key, self.policy.types.guards(of).edit, container)?;
+                }
             }
-        } else if from.name != to.name {
-            self.need(oid, key, guards.edit, object)?;
-            self.need(oid, key, guards.add, &container)?;
-        } else {
-            let edit = self.policy.types.guards(container.type_name()).edit;
-            self.need(oid, key, edit, &container)?;
+            from => {
+                self.need(oid, key, guards.delete, oid)?;
+                self.need(oid, key, add, container)?;
+                let parent = from.map(|place| place.parent);
+                if self.changes_rights(object, parent, &landing)? {
+                    self.need(oid, key, PERMISSIONS, oid)?;
+                }
+                self.proxy_roles(oid, key, object.content(&CellKey::ProxyRoles), container)?;
+            }
         }
         Ok(())
     }
 
     /// Whether a move from one container to another may give somebody rights at something in the object.
-    fn changes_rights(&self, object: &Object, from: Oid, to: Oid) -> Result<bool, ReadError> {
+    fn changes_rights(&self, object: &Object, from: Option<Oid>, to: &Landing) -> Result<bool, ReadError> {
         let here = self.policy.here;
-        let of = |oid| match chain(here, oid)? {
-            Chain::Live(chain) => Ok(chain),
-            _ => Ok(Vec::new()),
-        };
-        let (from, to): (Vec<_>, Vec<_>) = (of(from)?, of(to)?);
-        let is_common =
-            |other: &[Arc<Object>], at: &Object| other.iter().any(|found| found.oid() == at.oid());
-        let only_left = from.iter().filter(|at| !is_common(&to, at));
-        let only_right = to.iter().filter(|at| !is_common(&from, at));
-        let mut owners_differ = false;
-        for container in only_left.chain(only_right) {
-            for (key, _) in container.security() {
-                match key {
-                    CellKey::Owner => owners_differ = true,
-                    _ => return Ok(true),
-                }
+        let Some(from) = from else { return Ok(true) };
+        if to.says {
+            return Ok(true);
+        }
+        let from = Standing::of(here, None, from)?.chain(here)?;
+        let into = Standing::of(here, None, to.container)?.chain(here)?;
+        let is_in = |chain: &[Arc<Object>], at: &Object| chain.iter().any(|other| other.oid() == at.oid());
+        for container in from.iter().chain(&into) {
+            if is_in(&from, container) && is_in(&into, container) {
+                continue;
             }
-            if user_folder(here, container.oid())?.is_some() {
+            let says = container.security().iter().any(|(key, _)| *key != CellKey::Owner);
+            if says || user_folder(here, container.oid())?.is_some() {
                 return Ok(true);
             }
         }
-        if owners_differ { self.says_something(object.oid()) } else { Ok(false) }
+        let owners = |chain: &[Arc<Object>]| -> BTreeSet<Oid> {
+            chain.iter().filter_map(|container| container.owner()).collect()
+        };
+        let (had, mut have) = (owners(&from), owners(&into));
+        have.extend(&to.owners);
+        if had == have {
+            return Ok(false);
+        }
+        if !have.is_subset(&had) && self.gives_owners_more(object)? {
+            return Ok(true);
+        }
+        self.says_something(object.oid())
+    }
+
+    /// Whether owners may something with an object that whoever asks may not.
+    fn gives_owners_more(&self, object: &Object) -> Result<bool, ReadError> {
+        let Policy { types, here, .. } = self.policy;
+        let spot = Spot::last(here, None, object.oid())?;
+        let known = types.permissions().iter().map(|(permission, _)| permission);
+        for permission in known.chain(spot.scope.permissions()) {
+            if spot.gives(types, permission.as_str(), OWNER)
+                && !self.policy.allows_change(permission.as_str(), object.oid())?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether something in a subtree says who may do what, or there is too much in it to look.

@@ -17,6 +17,7 @@ mod take_back;
 mod tests;
 
 use bough_core::merge::plan::{Conflict, ConflictKey, Notice, Resolution};
+use bough_core::security::Denial;
 use bough_core::snapshot::ReadError;
 use bough_core::{CellKey, ObjectPath, Oid, Tid};
 
@@ -234,6 +235,30 @@ pub struct MergePlan {
     pub dangling: Vec<(Oid, Oid)>,
     /// Objects that come along although they were not selected, as what was selected stands in them.
     pub along: Vec<Oid>,
+    /// What is worth knowing of who may do what, of the first [`crate::PREVIEW_MAX`] objects.
+    pub rights: Vec<RightsNotice>,
+    /// What whoever asks may not do; with any, nothing is done. Empty where nobody was asked about it.
+    pub denied: Vec<Denial>,
+}
+
+/// Something about who may do what that a merge does not decide and people may not expect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RightsNotice {
+    /// The parent line changed who may do what in the container since the version's base: that holds for what the
+    /// version adds there, too.
+    Changed {
+        /// What the version adds.
+        oid: Oid,
+        /// The container.
+        container: Oid,
+    },
+    /// The owner is no user any more, so that nobody has an owner's rights.
+    Unowned {
+        /// Whose owner.
+        oid: Oid,
+        /// Who it was.
+        owner: Oid,
+    },
 }
 
 /// What a merge or an update did.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bough_core::merge::plan::{OwnCell as PlanCell, Plan, Resolutions, Sides, plan};
 use bough_core::object::{CellChange, Large};
 use bough_core::snapshot::{Child, ChildrenPage, ReadError};
-use bough_core::{CellKey, Content, Object, Oid, Tid, Value};
+use bough_core::{CellKey, Content, Object, Oid, Place, Tid, Value};
 
 use crate::engine::{Engine, StoreError, read_error};
 use crate::line::{LineId, LineState};
@@ -16,7 +16,7 @@ use crate::version::VersionError;
 
 /// A version, what it lies on, and the line that it is brought together with.
 pub(crate) struct ThreeSides<'a> {
-    engine: &'a Arc<Engine>,
+    pub(crate) engine: &'a Arc<Engine>,
     pub(crate) line: LineId,
     pub(crate) state: Arc<LineState>,
     /// What the version shows where it changed nothing.
@@ -165,6 +165,10 @@ impl bough_core::Snapshot for Compared<'_> {
 
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
         self.base.former_child(parent, name)
+    }
+
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        self.base.last_place(oid)
     }
 
     fn large(&self, large: &Large) -> Result<Value, ReadError> {

@@ -12,10 +12,12 @@ use bough_core::merge::plan::{
     Conflict, ConflictKey, ConflictKind, OwnCell as PlanCell, Plan, Planned, Resolution, Side,
 };
 use bough_core::object::differing_cells;
+use bough_core::security::{Authority, Denial, user};
 use bough_core::snapshot::{is_live, path_of};
-use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
+use bough_core::transaction::ObjectChange;
+use bough_core::{CellKey, Content, Object, Oid, Snapshot as _, Tid};
 
-use crate::commit::{append_and_show, check_open, next_tid};
+use crate::commit::{CommitError, append_and_show, check_open, next_tid};
 use crate::database::Database;
 use crate::draft::Stage;
 use crate::engine::{Engine, StoreError};
@@ -28,7 +30,7 @@ use crate::snapshot::Snapshot;
 use crate::undo::{CellDelta, PREVIEW_MAX, UrlDelta};
 use crate::version::own_cells::ThreeSides;
 use crate::version::{
-    Made, MergePlan, Merged, Pick, VersionConflict, VersionError, conflict_id, conflict_object,
+    Made, MergePlan, Merged, Pick, RightsNotice, VersionConflict, VersionError, conflict_id, conflict_object,
 };
 use crate::weave::{Origin, Overlay};
 
@@ -50,11 +52,28 @@ impl Database {
     /// # Errors
     /// [`VersionError::Trunk`] on the trunk; when the store cannot be read.
     pub fn merge_preview(&self, choice: &MergeChoice) -> Result<MergePlan, VersionError> {
+        self.merge_preview_under(choice, None)
+    }
+
+    /// The same, asking somebody whether it may be done.
+    ///
+    /// # Errors
+    /// As [`Database::merge_preview`].
+    pub fn merge_preview_under(
+        &self,
+        choice: &MergeChoice,
+        authority: Option<&dyn Authority>,
+    ) -> Result<MergePlan, VersionError> {
         let engine = &self.inner.engine;
         let sides = ThreeSides::new(engine, self.line, None)?;
         let (cells, along) = selected(engine, &sides, choice)?;
         let plan = sides.plan(&cells, &self.resolutions()?)?;
-        engine.explain(&sides, &plan, sides.parent.line(), along)
+        let explained = engine.explain(&sides, &plan, sides.parent.line(), along)?;
+        let denied = match authority {
+            Some(authority) => refused(authority, &sides.parent, &plan.writes)?,
+            None => Vec::new(),
+        };
+        Ok(MergePlan { denied, ..explained })
     }
 
     /// Merges this version into its parent line, in one commit on both. It stays open unless it is told to close: then
@@ -137,7 +156,8 @@ impl Database {
     ///
     /// # Errors
     /// [`VersionError::Conflicts`] with everything that stands against it; nothing was changed, and the version goes on
-    /// over the base that it has. [`VersionError::TooOld`] for what lies before that base, or before a merge of parts.
+    /// over the base that it has. [`CommitError::Denied`] for values that settle conflicts and that whoever updates may
+    /// not write. [`VersionError::TooOld`] for what lies before that base, or before a merge of parts.
     pub fn update(&self, to: Option<Tid>, note: Note) -> Result<Merged, VersionError> {
         let engine = &self.inner.engine;
         engine.wait_for_index()?;
@@ -153,6 +173,19 @@ impl Database {
         let explained = engine.explain(&sides, &plan, self.line, Vec::new())?;
         if !explained.conflicts.is_empty() {
             return Err(VersionError::Conflicts(Box::new(explained)));
+        }
+        // What either line has was judged when it got there; what was put in its stead to settle a conflict was not.
+        let instead = plan.settled.iter().filter_map(|(conflict, by)| match (&conflict.key, by) {
+            (ConflictKey::Cell(oid, key), Resolution::Value(content)) => {
+                Some(ObjectChange { oid: *oid, cells: vec![(key.clone(), content.clone())] })
+            }
+            _ => None,
+        });
+        if let Some(authority) = &note.authority {
+            let denied = refused(&**authority, &sides.version, &instead.collect::<Vec<_>>())?;
+            if !denied.is_empty() {
+                return Err(CommitError::Denied(denied).into());
+            }
         }
         let moved = !engine.touched_between(sides.base.view(), sides.parent.view())?.is_empty();
         if !moved && parent == sides.state.parent {
@@ -271,6 +304,20 @@ impl ThreeSides<'_> {
     }
 }
 
+/// What of `changes` to a line as it is in `before` somebody refuses.
+fn refused(
+    authority: &dyn Authority,
+    before: &Snapshot,
+    changes: &[ObjectChange],
+) -> Result<Vec<Denial>, VersionError> {
+    let head = match before.line() {
+        LineId::TRUNK => None,
+        _ => Some(Snapshot::at_head(before.engine(), LineId::TRUNK)?),
+    };
+    let head = head.as_ref().map(|head| head as &dyn bough_core::Snapshot);
+    Ok(authority.refuses(before, head, changes)?)
+}
+
 /// The cells that are to be merged, and the objects that come along although nobody selected them.
 fn selected(
     engine: &Arc<Engine>,
@@ -351,8 +398,9 @@ impl Engine {
         along: Vec<Oid>,
     ) -> Result<MergePlan, VersionError> {
         let planned = Planned::new(&sides.parent, plan)?;
-        let (mut cells, mut urls) = (Vec::new(), Vec::new());
+        let (mut cells, mut urls, mut rights) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone = Vec::new();
+        let trunk = Snapshot::at_head(sides.engine, LineId::TRUNK)?;
         for change in &plan.writes {
             let deletes = change.cells.iter().any(|(key, to)| *key == CellKey::Place && to.is_none());
             if deletes && gone.len() < DANGLING_MAX {
@@ -377,6 +425,7 @@ impl Engine {
                     });
                 }
             }
+            note_rights(sides, &trunk, (before.as_deref(), after.as_deref()), &mut rights)?;
             urls.push(url);
         }
         let mut dangling = Vec::new();
@@ -402,6 +451,8 @@ impl Engine {
             notices: plan.notices.clone(),
             dangling,
             along,
+            rights,
+            denied: Vec::new(),
         })
     }
 
@@ -486,4 +537,28 @@ fn refers_to(object: &bough_core::Object, target: Oid) -> bool {
         cell.content.references(&mut |oid| refers |= oid == target);
     }
     refers
+}
+
+/// What is worth knowing of who may do what at an object that the version adds, or to which it gives an owner.
+fn note_rights(
+    sides: &ThreeSides<'_>,
+    trunk: &Snapshot,
+    (before, after): (Option<&Object>, Option<&Object>),
+    notices: &mut Vec<RightsNotice>,
+) -> Result<(), VersionError> {
+    let Some(after) = after else { return Ok(()) };
+    let place = after.place().filter(|_| before.is_none_or(|before| before.place().is_none()));
+    if let Some(container) = place.map(|place| place.parent)
+        && sides.parent.object(container)?.is_some()
+        && sides.base.object(container)?.is_some()
+        && !sides.base.scope(container)?.says_the_same(&*sides.parent.scope(container)?)
+    {
+        notices.push(RightsNotice::Changed { oid: after.oid(), container });
+    }
+    let owner = after.owner().filter(|owner| before.and_then(Object::owner) != Some(*owner));
+    if let Some(owner) = owner {
+        notices
+            .extend(user(trunk, owner)?.is_none().then(|| RightsNotice::Unowned { oid: after.oid(), owner }));
+    }
+    Ok(())
 }

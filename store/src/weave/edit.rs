@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bough_core::object::Object;
-use bough_core::object_type::TypeRegistry;
 use bough_core::{Name, Oid, Place, Tid};
 
 use crate::format::body::{ChangeDisk, FactsDisk, PlaceChangeDisk};
@@ -57,7 +56,7 @@ impl Edit {
     }
 
     /// Whether it may change who may do what at something that was there before.
-    pub(super) fn changes_rights(&self, types: &TypeRegistry) -> bool {
+    pub(super) fn changes_rights(&self) -> bool {
         let Some(before) = &self.before else { return false };
         let says = |object: &Object| -> Vec<_> {
             object.security().iter().map(|(key, cell)| (key.clone(), cell.content.clone())).collect()
@@ -65,11 +64,9 @@ impl Edit {
         if says(before) != says(&self.after) {
             return true;
         }
-        let schema = before.type_name().and_then(|of| types.schema(of.as_str()));
-        let holds_others = schema.is_none_or(|schema| schema.container) || !before.security().is_empty();
         let parent = |place: Option<&Place>| place.map(|place| place.parent);
         let [from, to] = self.places();
-        holds_others && parent(from) != parent(to)
+        parent(from) != parent(to)
     }
 
     pub(super) fn facts(&self, change: ChangeDisk, taken: &Taken<'_>) -> FactsDisk {

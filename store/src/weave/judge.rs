@@ -6,7 +6,7 @@ use bough_core::object::{Large, Object, differing_cells};
 use bough_core::security::{Authority, Denial};
 use bough_core::snapshot::{Child, ChildrenPage, ReadError, Snapshot};
 use bough_core::transaction::ObjectChange;
-use bough_core::{Name, Oid, Tid, Value};
+use bough_core::{Name, Oid, Place, Tid, Value};
 
 use super::edit::{Edit, GoBack};
 use super::{Conflict, ConflictReason, Overlay};
@@ -86,6 +86,17 @@ impl Snapshot for Before<'_> {
 
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
         self.0.engine.seen_former(&self.0.view, parent, name).map_err(read_error("a former child"))
+    }
+
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        // What an earlier change set of the batch deleted stands in what was committed.
+        match self.0.head_object(oid)?.and_then(|object| object.place().cloned()) {
+            Some(place) => Ok(Some(place)),
+            None => {
+                let found = self.0.engine.last_place(&self.0.view, oid);
+                found.map_err(read_error("where something stood last"))
+            }
+        }
     }
 
     fn large(&self, large: &Large) -> Result<Value, ReadError> {

@@ -6,6 +6,7 @@ use bough_store::{Database, Snapshot};
 
 use crate::chance::Chance;
 use crate::plain::{Cells, Commit, Tree};
+use crate::security::assert_scope;
 
 /// Looks at everything that is reachable, in both orders, page by page, and at some of what is not.
 pub(crate) fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance) {
@@ -15,6 +16,7 @@ pub(crate) fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance)
         live -= 1;
         let object = snapshot.object(parent).unwrap();
         assert_cells(snapshot, object.as_deref(), parent, tree);
+        assert_scope(snapshot, parent);
         assert!(matches!(chain(snapshot, parent).unwrap(), Chain::Live(_)), "{parent} is not live");
         let mut expected = tree.children(parent);
         let by_place = children(snapshot, parent, ChildOrder::Place, 1 + chance.below(7));
@@ -33,6 +35,7 @@ pub(crate) fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance)
     assert_eq!(live, 0, "so many live objects are not reached");
     for (oid, _) in tree.0.iter().skip(chance.below(tree.0.len())).take(3) {
         assert_cells(snapshot, snapshot.object(*oid).unwrap().as_deref(), *oid, tree);
+        assert_scope(snapshot, *oid);
     }
 }
 

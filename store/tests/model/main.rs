@@ -7,3 +7,5 @@ mod chance;
 mod compare;
 mod plain;
 mod play;
+#[path = "../chance/security.rs"]
+mod security;

@@ -16,6 +16,7 @@ use bough_store::{
 use crate::chance::{Chance, is_full, seed};
 use crate::compare::{assert_history, assert_same};
 use crate::plain::{Commit, Conflicts, Tree, commit, undo};
+use crate::security::{random_cell, write_cell};
 
 /// Steps on one database: long enough for a history, short enough to be kept whole as often as there are commits.
 const STEPS_EACH: usize = 2_500;
@@ -321,7 +322,8 @@ impl Play {
         let is_crowded = work.now.live().len() > LIVE_WANTED;
         match self.chance.below(100) {
             0..25 if !is_crowded => self.add(work, parent, &own),
-            0..40 => self.set(work, oid),
+            0..34 => self.set(work, oid),
+            34..40 => self.say(work, oid),
             40..50 => self.move_to(work, oid, parent, &own),
             50..56 => match work.now.place(oid).cloned() {
                 Some(place) => self.move_to(work, oid, place.parent, &own),
@@ -383,6 +385,19 @@ impl Play {
         }
         done.unwrap();
         work.put(oid, CellKey::Attribute(attribute), value.map(Content::Value));
+        true
+    }
+
+    /// Says something of who may do what.
+    fn say(&mut self, work: &mut Work, oid: Oid) -> bool {
+        let (key, content) = random_cell(&mut self.chance);
+        let done = write_cell(&mut work.draft, oid, &key, content.as_ref());
+        if !work.now.is_live(oid) {
+            done.unwrap_err();
+            return false;
+        }
+        done.unwrap();
+        work.put(oid, key, content);
         true
     }
 
@@ -465,7 +480,10 @@ impl Play {
         let mut waiting = vec![(oid, top, Place { parent, name: own.clone(), order: work.next_order() })];
         while let Some((original, copy, place)) = waiting.pop() {
             copied += 1;
-            for (key, (_, content)) in source.0[&original].iter().filter(|(key, _)| **key != CellKey::Place) {
+            // Whose it is and who has roles there does not go along.
+            let goes_along =
+                |key: &CellKey| !matches!(key, CellKey::Place | CellKey::Owner | CellKey::LocalRoles(_));
+            for (key, (_, content)) in source.0[&original].iter().filter(|(key, _)| goes_along(key)) {
                 work.put(copy, key.clone(), Some(content.clone()));
             }
             work.put(copy, CellKey::Place, Some(Content::Place(place)));

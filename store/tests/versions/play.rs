@@ -18,6 +18,7 @@ use bough_store::{Database, Draft, LineId, LineStatus, Note, Options, Snapshot, 
 
 use crate::chance::{Chance, is_full, seed};
 use crate::plain::{Held, Own, Tree, Version, order_between};
+use crate::security::{assert_scope, random_cell, write_cell};
 
 /// Steps on one database, and how many versions it has.
 const STEPS_EACH: usize = 1_000;
@@ -423,7 +424,7 @@ impl Play {
                     tid
                 })
             }
-            25..60 => {
+            25..55 => {
                 let attribute = name(["n", "c", "t"][self.chance.below(3)]);
                 let key = CellKey::Attribute(attribute.clone());
                 let value = match (attribute.as_str(), tree.content(oid, &key)) {
@@ -448,7 +449,7 @@ impl Play {
                 changes.push((oid, key, value.map(Content::Value)));
                 done.map(|(_, tid)| tid)
             }
-            60..80 if oid != Oid::ROOT && room(Some(oid)) => {
+            55..72 if oid != Oid::ROOT && room(Some(oid)) => {
                 let done = attempt(&|draft| draft.move_to(oid, parent, &own).map(|()| oid));
                 done.map(|(_, tid)| {
                     let (key, place) = place_of(oid);
@@ -456,7 +457,7 @@ impl Play {
                     tid
                 })
             }
-            80..88 if oid != Oid::ROOT => {
+            72..80 if oid != Oid::ROOT => {
                 let Some(place) = place else { return };
                 let siblings = tree.children(place.parent);
                 let order = order_between(&siblings, self.chance.below(siblings.len() + 1));
@@ -464,9 +465,15 @@ impl Play {
                 changes.push((oid, CellKey::Place, Some(Content::Place(Place { order, ..place }))));
                 done.map(|(_, tid)| tid)
             }
-            88..96 if oid != Oid::ROOT => {
+            80..88 if oid != Oid::ROOT => {
                 let done = attempt(&|draft| draft.delete(oid).map(|()| oid));
                 changes.push((oid, CellKey::Place, None));
+                done.map(|(_, tid)| tid)
+            }
+            88.. => {
+                let (key, content) = random_cell(&mut self.chance);
+                let done = attempt(&|draft| write_cell(draft, oid, &key, content.as_ref()).map(|()| oid));
+                changes.push((oid, key, content));
                 done.map(|(_, tid)| tid)
             }
             _ => None,
@@ -804,6 +811,7 @@ fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance) {
     while let Some(parent) = waiting.pop() {
         live -= 1;
         assert_cells(snapshot, parent, tree);
+        assert_scope(snapshot, parent);
         for by in [ChildOrder::Place, ChildOrder::Name] {
             let mut page = ChildrenPage { by, after: None, limit: 1 + chance.below(5) };
             let mut found = Vec::new();
@@ -832,6 +840,7 @@ fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance) {
     assert_eq!(live, 0, "so many live objects are not reached");
     for oid in tree.0.keys().skip(chance.below(tree.0.len())).take(3) {
         assert_cells(snapshot, *oid, tree);
+        assert_scope(snapshot, *oid);
     }
 }
 

@@ -1,12 +1,15 @@
 //! The first administrator: who makes the others.
 
-use bough_core::security::{ROLES, USER, USERS, USERS_NAME, permission::MANAGER, user_folder};
-use bough_core::snapshot::Snapshot as _;
+use bough_core::security::permission::MANAGER;
+use bough_core::security::{ROLES, USER, USERS, USERS_NAME, user, user_folder};
+use bough_core::snapshot::{ChildrenPage, Snapshot as _};
 use bough_core::{Name, Oid, Value};
 use bough_store::{Database, Note};
 
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, Invite};
 
+/// How many users are looked at for an administrator.
+const USERS_MAX: usize = 10_000;
 /// Longest name in characters.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -27,6 +30,24 @@ fn own(name: &str) -> Name {
 }
 
 impl Accounts {
+    /// The path of a new one-time link for the first administrator; none where somebody can log in who may do
+    /// everything. Earlier links for that work no more.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn first_administrator_link(&self) -> Result<Option<String>, AccountError> {
+        let head = self.0.database.snapshot();
+        if let Some(users) = user_folder(&head, Oid::ROOT)? {
+            for child in head.children(users, &ChildrenPage::first(USERS_MAX))? {
+                let user = user(&head, child.oid)?;
+                if user.is_some_and(|user| user.roles.contains(MANAGER)) && self.has_password(child.oid)? {
+                    return Ok(None);
+                }
+            }
+        }
+        self.invite(Invite::FirstAdministrator).map(Some)
+    }
+
     /// Makes a user of the whole site who may do everything. One who was left without a password, because making him
     /// was cut short, is taken.
     ///
@@ -44,8 +65,7 @@ impl Accounts {
                 return Ok(draft.add(users, &name, &own(USER), [(own(ROLES), roles)])?);
             };
             let is_left = !self.has_password(there)?
-                && bough_core::security::user(&**draft, there)?
-                    .is_some_and(|user| user.roles.contains(MANAGER));
+                && user(&**draft, there)?.is_some_and(|user| user.roles.contains(MANAGER));
             if is_left { Ok(there) } else { Err(AccountError::UserTaken) }
         });
         made.map(|(user, _)| user)
@@ -54,8 +74,6 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
-    use bough_core::security::user;
-
     use super::*;
     use crate::auth::PasswordCost;
     use crate::auth::testing::store;
@@ -84,6 +102,17 @@ mod tests {
         });
         write.unwrap();
         assert!(matches!(accounts.make_administrator(&database, "ana"), Err(AccountError::UserTaken)));
+    }
+
+    #[test]
+    fn there_is_a_link_until_an_administrator_can_log_in() {
+        let (database, _) = store();
+        let accounts = Accounts::new(&database, PasswordCost { memory_kib: 8, passes: 1 });
+        assert!(accounts.first_administrator_link().unwrap().is_some());
+        let ana = accounts.make_administrator(&database, "ana").unwrap();
+        assert!(accounts.first_administrator_link().unwrap().is_some(), "without a password");
+        accounts.set_password(ana, "correct horse").unwrap();
+        assert_eq!(accounts.first_administrator_link().unwrap(), None);
     }
 
     #[test]

@@ -104,8 +104,9 @@ impl Guard {
     }
 }
 
-/// Says it all. `is_own_tls`: whether the connection is encrypted by this server, which so knows that it can be.
-pub(crate) fn secure(response: &mut Response<Body>, is_own_tls: bool) {
+/// Adds the headers about security that every answer of a site has, also those that the site itself does not make.
+/// `is_own_tls`: whether the request came with [`OwnTls`](crate::OwnTls), so that browsers may be told to stay there.
+pub fn secure(response: &mut Response<Body>, is_own_tls: bool) {
     let guard = response.extensions_mut().remove::<Guard>().unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

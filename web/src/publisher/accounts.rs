@@ -111,7 +111,7 @@ impl Publisher {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(None),
             Method::POST if view != View::Style => {}
-            _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
+            _ => return Err(PublishError::Method { allow: ALLOWED.into() }.into()),
         }
         if view == View::Style {
             return Ok(Some(Step::Ready(style(asked))));
@@ -137,8 +137,8 @@ impl Publisher {
     /// # Errors
     /// When the store cannot be read.
     pub(super) fn asker(&self, asked: &Asked) -> Result<Asker, AccountError> {
-        let head = self.database.snapshot();
         let known = |oid, within| -> Result<_, AccountError> {
+            let head = self.database.snapshot();
             let who = user(&head, oid)?.map_or(Principal::Anonymous, |user| Principal::User(Arc::new(user)));
             Ok(Asker::Known(Actor { who, within }))
         };

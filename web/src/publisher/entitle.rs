@@ -29,7 +29,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) fn has_no_users(&self) -> Result<bool, ReadError> {
+    pub(crate) fn has_no_users(&self) -> Result<bool, ReadError> {
         let head = self.database.snapshot();
         let Some(users) = user_folder(&head, Oid::ROOT)? else { return Ok(true) };
         Ok(head.children(users, &ChildrenPage::first(1))?.is_empty())
@@ -37,7 +37,7 @@ impl Publisher {
 }
 
 /// What a path leads to, where that may be seen; what it leads to otherwise is missing.
-pub(super) fn permitted(visit: &Visit, target: Target) -> Result<Target, Failure> {
+pub(crate) fn permitted(visit: &Visit, target: Target) -> Result<Target, Failure> {
     let at = match &target {
         Target::Object(object) | Target::View { object, .. } => require(visit, object, None)?,
         Target::Method { object, .. } => {
@@ -59,7 +59,7 @@ pub(super) fn permitted(visit: &Visit, target: Target) -> Result<Target, Failure
 }
 
 /// Refuses what may not be done with an object: to see it, where no permission is named.
-pub(super) fn require(
+pub(crate) fn require(
     visit: &Visit,
     object: &Arc<Object>,
     permission: Option<&str>,
@@ -92,7 +92,7 @@ pub(crate) fn refusal(access: &Access, object: &Object, permission: &str) -> Res
 }
 
 /// The answer to who asks for what is not there, or not for him.
-pub(super) fn missing(visit: &Visit, reached: &Arc<Object>) -> Failure {
+pub(crate) fn missing(visit: &Visit, reached: &Arc<Object>) -> Failure {
     Failure::at(PublishError::NotFound, visit, &shown_near(visit, reached))
 }
 

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bough_core::security::permission::{LIST, VERSIONS, VIEW};
 use bough_core::security::{Access, Actor, Principal, Roles, Within, user};
@@ -134,7 +134,7 @@ impl Publisher {
         Ok(access.allows_at(VERSIONS, Oid::ROOT)?.then_some(None))
     }
 
-    fn is_local(&self, asked: &Asked) -> bool {
+    pub(crate) fn is_local(&self, asked: &Asked) -> bool {
         is_local(&self.trusted_proxies, asked.peer, asked.headers(), &asked.origin.authority)
     }
 
@@ -231,7 +231,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// What a visitor may reach, where that is not all: what lies elsewhere is not there.
-pub(super) fn within(visit: &Visit, target: Target) -> Result<Target, ReadError> {
+pub(crate) fn within(visit: &Visit, target: Target) -> Result<Target, ReadError> {
     let Some(top) = &visit.only_below else { return Ok(target) };
     let oid = match &target {
         Target::Object(object)
@@ -281,4 +281,6 @@ pub(super) fn label(asked: &Asked, response: &mut Response<Body>) {
             headers.insert(CACHE_CONTROL, FOR_ONE);
         }
     }
+    // Objects are shown as JSON to those who ask for it.
+    headers.append(VARY, HeaderValue::from_name(ACCEPT));
 }

@@ -8,13 +8,14 @@
 //! number, within a deadline.
 //!
 //! # Invariants
-//! - Nothing here writes, other than the forms of `accounts`: every answer comes from one snapshot.
+//! - Nothing here writes, other than the forms of `accounts`, and `rest` in jobs of its own: every answer comes from one snapshot.
 //! - Every request is answered: a panic, too, becomes a page with an id that the log knows.
 
 mod accounts;
 pub(crate) mod compress;
 pub(crate) mod deliver;
 pub(crate) mod entitle;
+pub(crate) mod form;
 pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod moment;
@@ -69,14 +70,17 @@ use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
 use crate::error::{ErrorPage, PublishError};
 use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, named_host, origin};
+use crate::problem;
+use crate::rest::{prefers_json, wants_problem};
 use crate::serve::OwnTls;
 use crate::template::{Bounds, Chosen, Page, Templates};
 use crate::types::{file, folder, link, page, unknown};
 
-/// What can be done at every address.
-const ALLOWED: &str = "GET, HEAD, OPTIONS";
-/// What can be done with versions over HTTP.
+/// What can be done at the address of an object.
+const ALLOWED: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+/// What can be done on the host of a version, as far as everybody may know.
 const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
+const HTML: &str = "text/html; charset=utf-8";
 /// Slower than this is worth a line in the log.
 const SLOW_SECS: f64 = 1.0;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -101,7 +105,7 @@ pub(crate) struct Publisher {
 }
 
 /// What is left to do for an answer.
-enum Step {
+pub(crate) enum Step {
     Ready(Response<Body>),
     /// On a thread of its own.
     Later(Job),
@@ -111,10 +115,10 @@ enum Step {
 
 type Work = Pin<Box<dyn Future<Output = Result<Step, Failure>> + Send>>;
 
-type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
+pub(crate) type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
 
 /// What went wrong, and where: there error pages are acquired.
-struct Failure {
+pub(crate) struct Failure {
     error: PublishError,
     at: Option<Box<(Visit, Arc<Object>)>>,
 }
@@ -126,18 +130,18 @@ impl<E: Into<PublishError>> From<E> for Failure {
 }
 
 impl Failure {
-    fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
+    pub(crate) fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
         Self { error: error.into(), at: Some(Box::new((visit.clone(), Arc::clone(object)))) }
     }
 }
 
 impl Publisher {
-    pub(crate) fn new(database: Database, accounts: Accounts, config: Config) -> Self {
+    pub(crate) fn new(database: Database, config: Config) -> Self {
         let limits = config.limits;
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
         Self {
-            accounts,
+            accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
             emergency_user: config.emergency_user,
             database,
             hosts: config.hosts,
@@ -320,12 +324,13 @@ impl Publisher {
     /// Publishes what a path leads to, once it is known who asks.
     fn publish_path(self: &Arc<Self>, asked: &Arc<Asked>, path: &RequestPath) -> Result<Step, Failure> {
         match asked.parts.method {
-            Method::GET | Method::HEAD => {}
+            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {}
+            // Whether there is a version is not for everybody.
             _ if asked.version_host.is_some() => {
-                return Err(PublishError::Method { allow: ALLOWED_IN_VERSIONS }.into());
+                return Err(PublishError::Method { allow: ALLOWED_IN_VERSIONS.into() }.into());
             }
             Method::OPTIONS => return Ok(Step::Ready(options())),
-            _ => return Err(PublishError::Method { allow: ALLOWED }.into()),
+            _ => return Err(PublishError::Method { allow: ALLOWED.into() }.into()),
         }
         let address = Address::of(&path.steps);
         if let Some(response) = self.enter(asked, &address)? {
@@ -342,6 +347,9 @@ impl Publisher {
             return Err(PublishError::Moment(String::new()).into());
         }
         let visit = self.visit(asked, address.moment)?;
+        if let Some(step) = self.rest(asked, &visit, &address)? {
+            return Ok(step);
+        }
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
@@ -416,7 +424,17 @@ impl Publisher {
         // What somebody sees who said who he is, nobody keeps for others, nor for ever.
         let is_fixed = is_fixed && !actor.is_known();
         let access = Access::new(actor, Arc::clone(&types), here, head);
-        Ok(Visit { snapshot, now, access, types, top, links, only_below, is_fixed })
+        Ok(Visit {
+            database: database.clone(),
+            snapshot,
+            now,
+            access,
+            types,
+            top,
+            links,
+            only_below,
+            is_fixed,
+        })
     }
 
     fn answer_target(
@@ -439,6 +457,9 @@ impl Publisher {
                     && let Some(url) = visit.links.url(&visit.snapshot, visit.types(), object.oid())?
                 {
                     return Ok(moved_to(url)?);
+                }
+                if prefers_json(asked.headers()) {
+                    return self.rest_object(asked, &visit, &object);
                 }
                 self.show(asked, visit, object, None)
             }
@@ -550,7 +571,7 @@ impl Publisher {
         }
     }
 
-    fn send_now(
+    pub(crate) fn send_now(
         &self,
         asked: &Asked,
         visit: &Visit,
@@ -678,7 +699,7 @@ impl Publisher {
         if let Some(spec) = spec {
             entitle::require(&visit, &object, Some(needed(spec)))?;
             if spec.effect == Effect::Writes {
-                return Err(Failure::at(PublishError::Method { allow: "OPTIONS" }, &visit, &object));
+                return Err(Failure::at(PublishError::Method { allow: "OPTIONS".into() }, &visit, &object));
             }
         }
         let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
@@ -749,6 +770,9 @@ impl Publisher {
         if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
             return Step::Ready(response);
         }
+        if wants_problem(asked) {
+            return Step::Ready(self.last_resort(asked, &failure.error));
+        }
         let at = match failure.at {
             Some(at) => Some(at),
             // What failed had no place: the start page's error pages are the next best.
@@ -774,7 +798,8 @@ impl Publisher {
         if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
             return response;
         }
-        let template = failure.at.as_ref().and_then(|at| {
+        let at = failure.at.as_ref().filter(|_| !wants_problem(asked));
+        let template = at.and_then(|at| {
             error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
         });
         match template {
@@ -809,7 +834,7 @@ impl Publisher {
         match self.templates.render(page) {
             Ok(page) => {
                 log_error(asked, error);
-                error_response(asked, error, page)
+                error_response(asked, error, page, HTML)
             }
             Err(problem) => {
                 tracing::error!(
@@ -825,9 +850,14 @@ impl Publisher {
     /// Answers with the page that is always there.
     fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
         log_error(asked, error);
+        if wants_problem(asked) {
+            let problem = error.problem().to_json(&format!("{:012x}", asked.id)).to_string();
+            return error_response(asked, error, problem, problem::MEDIA_TYPE);
+        }
         let prefix = self.host(asked).map_or("", |host| &host.prefix);
         let home = asked.home(prefix);
-        error_response(asked, error, error_page(asked, error).fallback(home.as_deref()))
+        let page = error_page(asked, error).fallback(home.as_deref());
+        error_response(asked, error, page, HTML)
     }
 }
 
@@ -883,13 +913,18 @@ fn log_error(asked: &Asked, error: &PublishError) {
     }
 }
 
-fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response<Body> {
+fn error_response(
+    asked: &Asked,
+    error: &PublishError,
+    page: String,
+    media_type: &'static str,
+) -> Response<Body> {
     let bytes = page.len() as u64;
     let is_head = asked.parts.method == Method::HEAD;
     let mut response = Response::new(if is_head { Body::empty() } else { Body::from(page) });
     *response.status_mut() = error.status();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&format!("{:012x}", asked.id)) {
@@ -897,7 +932,9 @@ fn error_response(asked: &Asked, error: &PublishError, page: String) -> Response
     }
     match error {
         PublishError::Method { allow } => {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+            if let Ok(allow) = HeaderValue::from_str(allow) {
+                headers.insert(ALLOW, allow);
+            }
         }
         PublishError::Busy | PublishError::TooSlow => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

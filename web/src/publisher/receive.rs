@@ -8,8 +8,6 @@
 //! - Memory is bounded for all requests together: each may have a little, few may have more, the others go to files,
 //!   of which there are few, too.
 
-#![allow(dead_code, reason = "what works with it comes next")]
-
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -65,6 +63,11 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Received {
+    #[cfg(test)]
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self::Memory { bytes: bytes.into(), _room: None }
+    }
+
     /// How many bytes there are.
     pub(crate) fn len(&self) -> u64 {
         match self {

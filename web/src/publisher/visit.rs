@@ -12,7 +12,7 @@ use bough_core::object_type::TypeRegistry;
 use bough_core::security::{Access, Actor};
 use bough_core::snapshot::ReadError;
 use bough_core::{Object, Oid};
-use bough_store::Snapshot;
+use bough_store::{Database, Snapshot};
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 
@@ -100,6 +100,8 @@ impl Asked {
 /// The site at the moment that was asked for, as the host that was asked for shows it.
 #[derive(Clone)]
 pub(crate) struct Visit {
+    /// The line that is shown, and written to.
+    pub(crate) database: Database,
     pub(crate) snapshot: Snapshot,
     /// What whoever asks may do with it.
     pub(crate) access: Access,

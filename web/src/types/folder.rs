@@ -122,7 +122,7 @@ fn next_url(own_url: &str, by: ChildOrder, last: &Child) -> String {
 }
 
 /// Whether names that begin with `_` have URLs here: only among imported files.
-fn shows_private(visit: &Visit, folder: &Object) -> Result<bool, ReadError> {
+pub(crate) fn shows_private(visit: &Visit, folder: &Object) -> Result<bool, ReadError> {
     let mark = acquisition::acquire(&visit.snapshot, visit.types(), folder.oid(), FILES)?;
     Ok(matches!(
         mark.map(|mark| mark.found),

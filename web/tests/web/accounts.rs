@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use bough_core::{Oid, Value};
 use bough_web::auth::{Accounts, Event, Invite, PasswordCost};
-use bough_web::{Config, built_in_types};
+use bough_web::{AccessLog, Config, built_in_types};
 
 use crate::site::{Answer, TestSite, name};
 
@@ -50,12 +50,13 @@ impl<'a> Browser<'a> {
             .method(method)
             .uri(url)
             .header("host", "example.org")
+            .header("origin", "http://example.org")
             .header("cookie", cookies.join("; "))
             .header("content-type", "application/x-www-form-urlencoded")
             .header("user-agent", "Firefox/140.0 Linux")
             .body(Body::from(form.join("&")))
             .unwrap();
-        let answer = self.site.send(request).await;
+        let answer = self.site.send_request(request).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -168,8 +169,12 @@ async fn forms_that_this_site_did_not_show_do_nothing() {
     }
     let page = browser.get("/@@account").await.text();
     assert!(page.contains("logged in as <strong>ana") && !page.contains("revoke-token"), "{page}");
-    let other_type = Request::post("/@@login").header("host", "example.org").body(Body::from("{}")).unwrap();
-    assert_eq!(site.send(other_type).await.status, 400);
+    let other_type = Request::post("/@@login")
+        .header("host", "example.org")
+        .header("origin", "http://example.org")
+        .body(Body::from("{}"))
+        .unwrap();
+    assert_eq!(site.send_request(other_type).await.status, 400);
 }
 
 #[tokio::test]
@@ -319,6 +324,22 @@ async fn a_one_time_link_makes_the_first_administrator() {
     assert!(used.text().contains("was used already"), "{}", used.text());
     let events: Vec<_> = accounts.events(None, 3).unwrap().into_iter().map(|one| one.event).collect();
     assert_eq!(events, [Event::LogIn, Event::InviteUsed, Event::PasswordSet]);
+}
+
+#[tokio::test]
+async fn the_secret_of_a_one_time_link_is_not_logged() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let access_log = AccessLog::Combined(Box::new(log.reopen().unwrap()));
+    let site =
+        TestSite::with(built_in_types(), Config { password_cost: CHEAP, access_log, ..Config::default() });
+    let link = Accounts::new(&site.database, CHEAP).invite(Invite::FirstAdministrator).unwrap();
+    for link in [link.clone(), link.replace("@@", "%40%40"), format!("/a{link}")] {
+        Browser::new(&site).get(&link).await;
+    }
+    drop(site);
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log.matches("\"GET /@@welcome?key=... HTTP/1.1\" 200").count(), 3, "{log}");
+    assert!(!log.contains(link.rsplit('=').next().unwrap()), "{log}");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn the_nearest_error_page_is_shown_with_what_it_may_say() {
     assert!(answer.text().contains(answer.header("x-request-id")));
     assert_eq!(site.get("/a/b/missing").await.text(), "mine 404 for b");
     assert!(site.get("/a/%00").await.text().starts_with("any 400 Bad request"));
-    let refused = site.ask("POST", "/a/b/", &[]).await;
+    let refused = site.ask("TRACE", "/a/b/", &[("accept", "text/html")]).await;
     assert!(refused.status == 405 && refused.text().starts_with("any 405"), "{}", refused.text());
 }
 
@@ -103,7 +103,7 @@ async fn whatever_a_method_does_the_request_is_answered() {
     for (uri, status, part) in [
         ("/f/panics", 500, "Something went wrong"),
         ("/f/refuses", 400, "not today"),
-        ("/f/writes", 405, "can only be read"),
+        ("/f/writes", 405, "cannot be done at this address"),
         ("/f/guarded", 401, "Please log in"),
         ("/f/sleeps", 503, "takes longer"),
         ("/f/refuses", 503, "more to do than it can"),

@@ -58,6 +58,116 @@ async fn requests_are_answered_over_a_socket_and_the_server_ends_when_asked() {
 }
 
 #[tokio::test]
+async fn every_way_of_writing_a_path_means_one_thing_or_is_refused() {
+    let site = TestSite::new();
+    site.put("/in", "folder", &[]);
+    for path in ["/f.txt", "/in/f.txt", "/in/a;b", "/in/back\\slash", "/in/%2e%2e"] {
+        site.put_file(path, b"four");
+    }
+    site.put_file("/in/_private", b"four");
+    let running = start_with(site.router, Limits::default()).await;
+    for (target, expected) in [
+        (&b"/f.txt"[..], "200"),
+        (b"/%66.txt", "200"),
+        (b"/f.txt?/../x", "200"),
+        (b"/in/a;b", "200"),
+        (b"/in/a%3bb", "200"),
+        (b"/in/back%5cslash", "200"),
+        (b"/in/%252e%252e", "200"),
+        // Nothing is what it is not.
+        (b"/F.TXT", "404"),
+        (b"/f.txt%20", "404"),
+        (b"/f.txt.", "404"),
+        (b"/f.txt;x=1", "404"),
+        (b"/in;x=1/f.txt", "404"),
+        (b"/;/f.txt", "404"),
+        (b"/..;/f.txt", "404"),
+        (b"/in/..;/f.txt", "404"),
+        (b"/in%5cf.txt", "404"),
+        (b"/in/..%5cf.txt", "404"),
+        (b"/in/%252e%252e/f.txt", "404"),
+        (b"/in/_private", "404"),
+        (b"/in/%5fprivate", "404"),
+        (b"/in/%EF%BC%8E%EF%BC%8E/f.txt", "404"),
+        // One thing has one address.
+        (b"//f.txt", "308 /f.txt"),
+        (b"///f.txt", "308 /f.txt"),
+        (b"/in//f.txt", "308 /in/f.txt"),
+        (b"/f.txt/", "308 /f.txt"),
+        (b"//evil.example/f.txt", "308 /evil.example/f.txt"),
+        // Nothing leads up.
+        (b"/../f.txt", "400"),
+        (b"/in/../f.txt", "400"),
+        (b"/in/./f.txt", "400"),
+        (b"/in/%2e%2e/f.txt", "400"),
+        (b"/in/%2E%2e/f.txt", "400"),
+        (b"/in/.%2e/f.txt", "400"),
+        (b"/in/%2e/f.txt", "400"),
+        (b"/in/..", "400"),
+        (b"/@at/../f.txt", "400"),
+        (b"/in%2ff.txt", "400"),
+        (b"/in%2Ff.txt", "400"),
+        (b"/in/..%2ff.txt", "400"),
+        // What is no text, or none that can be seen.
+        (b"/f.txt%00", "400"),
+        (b"/%00/f.txt", "400"),
+        (b"/f.txt%00.html", "400"),
+        (b"/f.txt%0a", "400"),
+        (b"/f.txt%0d%0aX:%20y", "400"),
+        (b"/%7f", "400"),
+        (b"/in/%c0%ae%c0%ae/f.txt", "400"),
+        (b"/in/%e0%80%ae/f.txt", "400"),
+        (b"/in%c0%aff.txt", "400"),
+        (b"/in%e0%80%aff.txt", "400"),
+        (b"/in/%f0%80%80%af", "400"),
+        (b"/%ed%a0%80", "400"),
+        (b"/%u002e%u002e/f.txt", "400"),
+        (b"/%", "400"),
+        (b"/%2", "400"),
+        (b"/f.txt\0", "400"),
+        (b"/in/\xc0\xae\xc0\xae/f.txt", "400"),
+        (b"/in\xc0\xaff.txt", "400"),
+        (b"f.txt", "400"),
+        (b"*", "400"),
+    ] {
+        let request = [b"GET ", target, b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"].concat();
+        let said = say(running.address, &request).await;
+        let status = said.split(' ').nth(1).unwrap_or_default();
+        let location = said.lines().find_map(|line| line.strip_prefix("location: "));
+        let found = location.map_or(status.to_owned(), |location| format!("{status} {location}"));
+        let target = String::from_utf8_lossy(target);
+        // What is no HTTP at all may be answered with nothing.
+        let found = if found.is_empty() { "400" } else { &found };
+        assert_eq!(found, expected, "{target}");
+        assert_eq!(said.ends_with("four"), status == "200", "{target}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_hosts_none_is_served() {
+    let running = start(Limits::default()).await;
+    for (request, status) in [
+        ("GET /f.txt HTTP/1.1\r\nhost: x", "200"),
+        ("GET http://x/f.txt HTTP/1.1\r\nhost: x", "200"),
+        ("GET /f.txt HTTP/1.0", "200"),
+        ("GET /f.txt HTTP/1.1\r\nhost: x\r\nhost: x", "400"),
+        ("GET /f.txt HTTP/1.1\r\nhost: x\r\nHost: y", "400"),
+        ("GET http://x/f.txt HTTP/1.1\r\nhost: y", "400"),
+        ("GET http://u:p@x/f.txt HTTP/1.1", "421"),
+        ("GET http://u@x/f.txt HTTP/1.1\r\nhost: x", "400"),
+        ("GET /f.txt HTTP/1.1\r\nhost: u@x", "421"),
+        ("GET /f.txt HTTP/1.1\r\nhost: x y", "421"),
+        ("GET /f.txt HTTP/1.1\r\nhost: x/y", "421"),
+        ("GET /f.txt HTTP/1.1\r\nhost: [::1", "421"),
+        ("CONNECT x:80 HTTP/1.1\r\nhost: x:80", "400"),
+    ] {
+        let said = say(running.address, format!("{request}\r\nconnection: close\r\n\r\n").as_bytes()).await;
+        assert_eq!(said.split(' ').nth(1), Some(status), "{request}");
+        assert_eq!(said.ends_with("four"), status == "200", "{request}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_sends_too_much_or_too_slowly_is_let_go() {
     let limits = Limits {
         header_bytes_max: 8 << 10,

@@ -51,6 +51,18 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The JSON that it is.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The status and, of a problem, its code.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
+        assert!(self.header("content-type") == "application/problem+json", "{}", self.text());
+        (self.status.as_u16(), code)
+    }
+
     /// The status and, of a redirect, where it leads.
     pub(crate) fn outcome(&self) -> (u16, &str) {
         (self.status.as_u16(), self.header("location"))
@@ -152,18 +164,54 @@ impl TestSite {
         uri: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.send_from(peer, method, uri, headers, Vec::new()).await
+    }
+
+    /// What a program at this machine sends.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let headers: Vec<(&str, &str)> =
+            [("host", "localhost")].into_iter().chain(headers.iter().copied()).collect();
+        self.send_from("127.0.0.1:4000", method, uri, &headers, body.into()).await
+    }
+
+    /// What a program elsewhere sends, which nobody knows.
+    pub(crate) async fn send_far(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        self.send_from("192.0.2.1:4000", method, uri, headers, body.into()).await
+    }
+
+    async fn send_from(
+        &self,
+        peer: &str,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send_from(peer, request.body(Body::empty()).unwrap()).await
+        self.answer_to(peer, request.body(Body::from(body)).unwrap()).await
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        self.send_from("192.0.2.1:4000", request).await
+    /// What somebody elsewhere sends.
+    pub(crate) async fn send_request(&self, request: Request<Body>) -> Answer {
+        self.answer_to("192.0.2.1:4000", request).await
     }
 
-    async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answer {
+    async fn answer_to(&self, peer: &str, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -187,10 +187,8 @@ async fn on_its_host_links_redirects_and_error_pages_are_the_versions() {
     assert_eq!(local(&site, "/news/a", &[PUBLIC]).await.status, 200, "the public site's is where it was");
     let missing = local(&site, "/missing", &[HOST]).await;
     assert_eq!((missing.status.as_u16(), missing.text().as_str()), (404, "private 404 /"));
-    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        let answer = site.ask_from(LOCAL, method, "/page", &[HOST]).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "GET, HEAD"), "{method}");
-    }
+    let answer = site.ask_from(LOCAL, "OPTIONS", "/page", &[HOST]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "GET, HEAD"));
 }
 
 #[tokio::test]

@@ -81,6 +81,13 @@ impl Snapshot for Planned<'_> {
         }
     }
 
+    fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        match self.parent.object(oid)?.and_then(|object| object.place().cloned()) {
+            Some(place) => Ok(Some(place)),
+            None => self.parent.last_place(oid),
+        }
+    }
+
     fn large(&self, large: &Large) -> Result<Value, ReadError> {
         self.parent.large(large)
     }

@@ -1,0 +1,303 @@
+//! The JSON of versions: what they are, what stands against a merge, and what is done with them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use super::dto::{Attribute, PlannedCell, PlannedUrl, named};
+
+/// A private version of the site.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Version {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) owner: String,
+    /// `open`, `closed` or `discarded`.
+    pub(super) status: String,
+    /// The version that it is merged into; none for the public site.
+    pub(super) parent: Option<String>,
+    /// The commit of the line below that it shows where it changed nothing.
+    pub(super) base: String,
+    /// The commit that opened it.
+    pub(super) opened: String,
+    /// The last commit on it.
+    pub(super) changed: String,
+    /// How many objects it changed.
+    pub(super) objects: usize,
+    /// How many commits the parent line has got since the base, counted up to 10,000.
+    pub(super) behind: usize,
+    /// Where it is described.
+    pub(super) href: String,
+    /// Where it is shown.
+    pub(super) site: String,
+}
+
+/// The versions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Versions {
+    pub(super) items: Vec<Version>,
+}
+
+/// A version to be made, of the line that is addressed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewVersion {
+    /// 1 to 40 lower-case letters, digits and hyphens.
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) owner: String,
+    /// The commit or the time as of which it shows the site; now if none is named.
+    pub(super) at: Option<String>,
+}
+
+/// What shall become of a version.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Particulars {
+    pub(super) name: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) owner: Option<String>,
+}
+
+/// Part of what a version changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pick {
+    /// Everything of the object there and of all that stands in it; a path in the version, or in its base.
+    pub(super) path: Option<String>,
+    /// The object, instead of its path.
+    pub(super) oid: Option<String>,
+    /// Only this cell of it: an attribute, `(type)` or `(place)`.
+    pub(super) cell: Option<String>,
+}
+
+/// How a version is brought up to its parent line.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Update {
+    /// Whether to say only what would be done.
+    #[serde(default)]
+    pub(super) preview: bool,
+}
+
+/// How a version is merged into its parent line.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Merge {
+    /// Whether to say only what would be done.
+    #[serde(default)]
+    pub(super) preview: bool,
+    /// Only this; all that it changed if nothing is named.
+    #[serde(default)]
+    pub(super) only: Option<Vec<Pick>>,
+    /// Whether the version is closed by that.
+    #[serde(default)]
+    pub(super) close: bool,
+}
+
+/// How a version, or some of it, is thrown away.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Discard {
+    /// Whether to say only what would go.
+    #[serde(default)]
+    pub(super) preview: bool,
+    /// Only this; the whole version if nothing is named.
+    #[serde(default)]
+    pub(super) only: Option<Vec<Pick>>,
+    /// Whether it goes although other versions lie on it.
+    #[serde(default)]
+    pub(super) despite_others: bool,
+}
+
+/// What went, or would go.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Discarded {
+    /// The commit; none for a preview.
+    pub(super) commit: Option<String>,
+    pub(super) sentence: String,
+    pub(super) objects: Vec<Gone>,
+}
+
+/// An object of which something goes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Gone {
+    pub(super) oid: String,
+    pub(super) path: Option<String>,
+    /// Whether nobody named it, but it cannot stay.
+    pub(super) along: bool,
+}
+
+/// What an update or a merge did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Plan {
+    /// The commit; none for a preview, and where there was nothing to do.
+    pub(super) commit: Option<String>,
+    pub(super) sentence: String,
+    /// The commit of the parent line that it was planned over.
+    pub(super) over: String,
+    pub(super) objects: u64,
+    pub(super) cells: Vec<PlannedCell>,
+    pub(super) urls: Vec<PlannedUrl>,
+    /// With any, nothing is done.
+    pub(super) conflicts: Vec<Conflict>,
+    pub(super) settled: Vec<Conflict>,
+    pub(super) notices: Vec<Notice>,
+    /// How to take it back.
+    pub(super) undo: Option<super::dto::UndoLink>,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Notice {
+    pub(super) oid: String,
+    pub(super) path: Option<String>,
+    pub(super) text: String,
+}
+
+/// The conflicts of a version with its parent line.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Conflicts {
+    pub(super) items: Vec<Conflict>,
+}
+
+/// Something about which a version and its parent line do not agree.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Conflict {
+    pub(super) id: String,
+    /// `cell`, `deleted`, `name`, `cycle` or `type`.
+    pub(super) kind: &'static str,
+    pub(super) path: Option<String>,
+    pub(super) oid: Option<String>,
+    /// Of a cell: which.
+    pub(super) cell: Option<String>,
+    pub(super) base: Option<Attribute>,
+    pub(super) version: Option<Attribute>,
+    pub(super) parent: Option<Attribute>,
+    /// Of a name: one that is free.
+    pub(super) suggested: Option<String>,
+    /// What is lost where a deletion stands.
+    pub(super) inner: Vec<Inner>,
+    /// The last commit of each side.
+    pub(super) by_version: Option<Made>,
+    pub(super) by_parent: Option<Made>,
+    /// The choices that settle it.
+    pub(super) choices: Vec<&'static str>,
+    /// What was decided; none while nothing is.
+    pub(super) resolution: Option<&'static str>,
+}
+
+/// An object in something deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Inner {
+    pub(super) oid: String,
+    pub(super) path: Option<String>,
+    /// `edited`, `added`, `moved_in` or `moved`.
+    pub(super) deed: &'static str,
+    pub(super) cells: Vec<String>,
+}
+
+/// Who made something, and when.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Made {
+    pub(super) tid: String,
+    pub(super) time: String,
+    pub(super) principal: String,
+    pub(super) sentence: String,
+}
+
+/// What is decided about a conflict.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Resolution {
+    pub(super) choice: Choice,
+    /// For `value`: it; null clears the attribute.
+    #[serde(default, deserialize_with = "named")]
+    pub(super) value: Option<Option<Json>>,
+    /// For `rename`: the new name; the suggested one if none is given.
+    pub(super) name: Option<String>,
+    /// For `rescue`: what is put where.
+    #[serde(default)]
+    pub(super) moves: Vec<Move>,
+}
+
+/// A way to settle a conflict.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Choice {
+    /// As the version has it.
+    Version,
+    /// As the parent line has it.
+    Parent,
+    /// This value instead.
+    Value,
+    /// Both objects, one with another name.
+    Rename,
+    /// Both objects are the same thing.
+    Same,
+    /// The deletion stands, but some objects go elsewhere.
+    Rescue,
+}
+
+/// An object that is put elsewhere.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Move {
+    /// Its oid.
+    pub(super) oid: String,
+    /// The oid of the container.
+    pub(super) to: String,
+}
+
+/// What was done, where there is no more to say.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Done {
+    /// The commit; none if nothing changed, or what was done is no commit.
+    pub(super) commit: Option<String>,
+    pub(super) sentence: String,
+}
+
+/// A preview link to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPreviewLink {
+    /// What it shows, with everything in it; a path in the version.
+    #[serde(default = "root")]
+    pub(super) path: String,
+    /// For how long it stands, in seconds; at most a year.
+    #[serde(default = "week")]
+    pub(super) expires_secs: u64,
+    #[serde(default)]
+    pub(super) label: String,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn week() -> u64 {
+    7 * 86_400
+}
+
+/// The preview links of a version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PreviewLinks {
+    pub(super) items: Vec<PreviewLink>,
+}
+
+/// A link by which anybody can look at a version.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PreviewLink {
+    pub(super) id: String,
+    pub(super) path: Option<String>,
+    /// RFC 3339, in UTC.
+    pub(super) expires: String,
+    pub(super) made: String,
+    pub(super) made_by: String,
+    pub(super) label: String,
+    /// Only when it is made: it is kept nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<String>,
+}

@@ -1,0 +1,388 @@
+//! A version and its parent line: brought together, and what stands against that.
+
+use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
+use bough_core::security::permission::VIEW;
+use bough_core::{CellKey, Content, Oid, Snapshot as _};
+use bough_store::version::{Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError};
+use bough_store::{Database, Kind, Snapshot};
+
+use super::call::{Answer, Call, cell_text, parse_cell, parse_name, parse_path};
+use super::dto::{Attribute, UndoBody, UndoLink};
+use super::dto_version as dto;
+use super::undo::{planned_cell, planned_urls};
+use super::value::{Reader, Wanted, find_from, rfc3339};
+use super::version::addressed;
+use crate::error::PublishError;
+use crate::problem::{Code, Problem};
+
+/// How many objects inside a deleted one are named.
+const INNER_MAX: usize = 100;
+/// Most parts of a version that one request names.
+const PICKS_MAX: usize = 1_000;
+
+/// `POST /@@versions/NAME/update`.
+pub(super) fn update(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let wanted: dto::Update = call.json_or_default()?;
+    let (database, info) = addressed(call)?;
+    let shower = Shower::of(call, &database)?;
+    let sentence = format!("Updated version {}", info.name);
+    if wanted.preview {
+        let plan = database.update_preview(None)?;
+        return Answer::ok(&shower.plan(&plan, None, sentence)?);
+    }
+    let updated = database.update(None, call.note(&sentence, Kind::Edit));
+    shower.done(updated, sentence)
+}
+
+/// `POST /@@versions/NAME/merge`.
+pub(super) fn merge(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let wanted: dto::Merge = call.json_or_default()?;
+    let (database, info) = addressed(call)?;
+    let shower = Shower::of(call, &database)?;
+    let only = wanted.only.as_deref().map(|only| shower.picks(only)).transpose()?;
+    let sentence = match &only {
+        None => format!("Merged version {}", info.name),
+        Some(_) => format!("Merged a part of version {}", info.name),
+    };
+    let choice = MergeChoice { only, close: wanted.close };
+    if wanted.preview {
+        let plan = database.merge_preview(&choice)?;
+        return Answer::ok(&shower.plan(&plan, None, sentence)?);
+    }
+    let merged = database.merge(&choice, call.note(&sentence, Kind::Edit));
+    shower.done(merged, sentence)
+}
+
+/// `POST /@@versions/NAME/discard`.
+pub(super) fn discard(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let wanted: dto::Discard = call.json_or_default()?;
+    let (database, info) = addressed(call)?;
+    let shower = Shower::of(call, &database)?;
+    let gone = |oid: Oid, along: bool| Ok(dto::Gone { oid: oid.to_string(), path: shower.path(oid)?, along });
+    let Some(only) = &wanted.only else {
+        let sentence = format!("Discarded version {}", info.name);
+        let changed = database.own_changes(0, PICKS_MAX)?.objects;
+        let objects =
+            changed.iter().map(|delta| gone(delta.oid, false)).collect::<Result<_, PublishError>>()?;
+        let commit = match wanted.preview {
+            true => None,
+            false => {
+                Some(database.discard(wanted.despite_others, call.note(&sentence, Kind::Edit))?.to_string())
+            }
+        };
+        return Answer::ok(&dto::Discarded { commit, sentence, objects });
+    };
+    let sentence = format!("Discarded a part of version {}", info.name);
+    let picks = shower.picks(only)?;
+    let discarded = database.discard_part(&picks, wanted.preview, call.note(&sentence, Kind::Edit))?;
+    let objects = discarded.objects.iter().map(|oid| gone(*oid, discarded.along.contains(oid)));
+    let objects = objects.collect::<Result<_, PublishError>>()?;
+    Answer::ok(&dto::Discarded { commit: discarded.tid.map(|tid| tid.to_string()), sentence, objects })
+}
+
+/// `GET /@@versions/NAME/conflicts`.
+pub(super) fn conflicts(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let (database, _) = addressed(call)?;
+    let shower = Shower::of(call, &database)?;
+    Answer::ok(&dto::Conflicts { items: shower.conflicts(&database.conflicts()?)? })
+}
+
+/// `PUT /@@versions/NAME/conflicts/ID`.
+pub(super) fn resolve(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let wanted: dto::Resolution = call.json()?;
+    let (database, _) = addressed(call)?;
+    let shower = Shower::of(call, &database)?;
+    let id = call.steps[1];
+    let all = database.conflicts()?;
+    let found = all.iter().find(|conflict| conflict.id == id);
+    let found = found.ok_or_else(|| VersionError::NoSuchConflict(id.chars().take(40).collect()))?;
+    let chosen = shower.chosen(found, wanted)?;
+    database.resolve(id, Some(chosen), &call.note("", Kind::Edit).principal)?;
+    let now = database.conflicts()?;
+    let now: Vec<VersionConflict> = now.into_iter().filter(|conflict| conflict.id == id).collect();
+    Answer::ok(&dto::Conflicts { items: shower.conflicts(&now)? })
+}
+
+/// `DELETE /@@versions/NAME/conflicts/ID`.
+pub(super) fn forget(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let (database, _) = addressed(call)?;
+    database.resolve(call.steps[1], None, &call.note("", Kind::Edit).principal)?;
+    Answer::ok(&dto::Done { commit: None, sentence: "The decision is taken back".to_owned() })
+}
+
+/// Shows plans and conflicts with the states that bear on them.
+struct Shower<'a> {
+    call: &'a Call<'a>,
+    version: Snapshot,
+    parent: Snapshot,
+    base: Snapshot,
+}
+
+impl<'a> Shower<'a> {
+    fn of(call: &'a Call<'a>, database: &Database) -> Result<Self, PublishError> {
+        let parent = call.database().on(database.version_info()?.parent)?;
+        let (version, parent, base) = (database.snapshot(), parent.snapshot(), database.base_snapshot()?);
+        Ok(Self { call, version, parent, base })
+    }
+
+    /// Where the object is, or was.
+    fn path(&self, oid: Oid) -> Result<Option<String>, PublishError> {
+        for state in [&self.version, &self.parent, &self.base] {
+            if let Some((path, _)) = self.call.path_in(state, oid)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    fn picks(&self, only: &[dto::Pick]) -> Result<Vec<Pick>, PublishError> {
+        if only.is_empty() || only.len() > PICKS_MAX {
+            let problem = Problem::new(Code::Argument, format!("`only` names 1 to {PICKS_MAX} things"));
+            return Err(problem.into());
+        }
+        only.iter().map(|pick| self.pick(pick)).collect()
+    }
+
+    fn pick(&self, pick: &dto::Pick) -> Result<Pick, PublishError> {
+        let oid = match (&pick.path, &pick.oid) {
+            (Some(path), None) => {
+                let path = parse_path(path)?;
+                let top = self.call.visit.top.oid();
+                let found = match find_from(&self.version, top, &path)? {
+                    Some(oid) => Some(oid),
+                    None => find_from(&self.base, top, &path)?,
+                };
+                found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is nothing at `{path}`")))?
+            }
+            (None, Some(oid)) => self.call.oid(oid)?,
+            _ => return Err(Problem::new(Code::Argument, "expected either `path` or `oid`").into()),
+        };
+        Ok(match &pick.cell {
+            None => Pick::Below(oid),
+            Some(cell) => Pick::Cell(oid, parse_cell(cell)?),
+        })
+    }
+
+    fn done(&self, merged: Result<Merged, VersionError>, sentence: String) -> Result<Answer, PublishError> {
+        match merged {
+            Ok(merged) => {
+                let tid = merged.tid.map(|tid| tid.to_string());
+                Answer::ok(&self.plan(&merged.plan, tid, sentence)?)
+            }
+            Err(VersionError::Conflicts(plan)) => {
+                let conflicts = serde_json::to_value(self.conflicts(&plan.conflicts)?);
+                let conflicts = conflicts.map_err(|error| PublishError::Reply(error.to_string()))?;
+                let detail = format!("{} conflict(s) have to be settled first", plan.conflicts.len());
+                let problem = Problem::new(Code::Unsettled, detail).with("conflicts", conflicts);
+                Err(problem.advise("settle each by PUT of a resolution").into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn plan(
+        &self,
+        plan: &MergePlan,
+        commit: Option<String>,
+        sentence: String,
+    ) -> Result<dto::Plan, PublishError> {
+        let cells = plan.cells.iter().map(|cell| planned_cell(self.call, cell, &self.version));
+        let undo = commit.as_ref().map(|tid| UndoLink {
+            method: "POST",
+            href: self.call.top_url("undo"),
+            body: UndoBody { commits: vec![tid.clone()] },
+        });
+        Ok(dto::Plan {
+            commit,
+            sentence,
+            over: plan.over.to_string(),
+            objects: plan.objects,
+            cells: cells.collect::<Result<_, _>>()?,
+            urls: planned_urls(&plan.urls),
+            conflicts: self.conflicts(&plan.conflicts)?,
+            settled: self.conflicts(&plan.settled)?,
+            notices: self.notices(plan)?,
+            undo,
+        })
+    }
+
+    fn notices(&self, plan: &MergePlan) -> Result<Vec<dto::Notice>, PublishError> {
+        let mut notices = Vec::new();
+        let mut add = |oid: Oid, text: String| {
+            notices.push(dto::Notice { oid: oid.to_string(), path: self.path(oid)?, text });
+            Ok::<_, PublishError>(())
+        };
+        let name = |oid: Oid| Ok::<_, PublishError>(self.path(oid)?.unwrap_or_else(|| oid.to_string()));
+        for oid in &plan.along {
+            add(*oid, "comes along: what was selected stands in it".to_owned())?;
+        }
+        for notice in &plan.notices {
+            match notice {
+                Notice::Survived { oid, deleted, by } => {
+                    let by = if *by == Side::Version { "the version" } else { "the parent line" };
+                    add(*oid, format!("stays, although {by} deleted {}: it was moved out", name(*deleted)?))?;
+                }
+                Notice::OrderOfParent(oid) => {
+                    add(*oid, "both gave it another standing: it has the parent line's".to_owned())?;
+                }
+            }
+        }
+        for (from, to) in &plan.dangling {
+            add(*from, format!("refers to {}, which goes away", name(*to)?))?;
+        }
+        Ok(notices)
+    }
+
+    fn conflicts(&self, conflicts: &[VersionConflict]) -> Result<Vec<dto::Conflict>, PublishError> {
+        conflicts.iter().map(|found| self.conflict(found)).collect()
+    }
+
+    fn conflict(&self, found: &VersionConflict) -> Result<dto::Conflict, PublishError> {
+        let (key, kind) = (&found.conflict.key, &found.conflict.kind);
+        let oid = match key {
+            ConflictKey::Cell(oid, _) | ConflictKey::Deleted(oid) | ConflictKey::Type(oid) => Some(*oid),
+            ConflictKey::Name { oid, .. } => Some(*oid),
+            ConflictKey::Cycle(oids) => oids.first().copied(),
+        };
+        let path = match (&found.path, oid) {
+            (Some(path), _) => Some(path.to_string()),
+            (None, Some(oid)) => self.path(oid)?,
+            (None, None) => None,
+        };
+        let sides = match kind {
+            ConflictKind::Cell { base, version, parent } => [
+                self.side(oid, base.as_ref(), &self.base)?,
+                self.side(oid, version.as_ref(), &self.version)?,
+                self.side(oid, parent.as_ref(), &self.parent)?,
+            ],
+            _ => [None, None, None],
+        };
+        let [base, version, parent] = sides;
+        let (word, choices): (_, &[&str]) = match kind {
+            ConflictKind::Cell { .. } if matches!(key, ConflictKey::Cell(_, CellKey::Attribute(_))) => {
+                ("cell", &["version", "parent", "value"])
+            }
+            ConflictKind::Cell { .. } => ("cell", &["version", "parent"]),
+            ConflictKind::Deleted { inner, .. } if !inner.is_empty() => {
+                ("deleted", &["version", "parent", "rescue"])
+            }
+            ConflictKind::Deleted { .. } => ("deleted", &["version", "parent"]),
+            ConflictKind::Name { .. } => ("name", &["rename", "version", "parent", "same"]),
+            ConflictKind::Cycle { .. } => ("cycle", &["version", "parent"]),
+            ConflictKind::Type { .. } => ("type", &["version", "parent"]),
+        };
+        let suggested = match kind {
+            ConflictKind::Name { suggested, .. } => Some(suggested.to_string()),
+            _ => None,
+        };
+        Ok(dto::Conflict {
+            id: found.id.clone(),
+            kind: word,
+            path,
+            oid: oid.map(|oid| oid.to_string()),
+            cell: match key {
+                ConflictKey::Cell(_, cell) => Some(cell_text(cell)),
+                _ => None,
+            },
+            base,
+            version,
+            parent,
+            suggested,
+            inner: self.inner(kind)?,
+            by_version: found.version.as_ref().map(made),
+            by_parent: found.parent.as_ref().map(made),
+            choices: choices.to_vec(),
+            resolution: found.resolution.as_ref().map(|chosen| match chosen {
+                Resolution::Version => "version",
+                Resolution::Parent => "parent",
+                Resolution::Value(_) => "value",
+                Resolution::Both { .. } => "rename",
+                Resolution::Same => "same",
+                Resolution::Rescue(_) => "rescue",
+            }),
+        })
+    }
+
+    /// What a side holds, where that may be seen.
+    fn side(
+        &self,
+        oid: Option<Oid>,
+        content: Option<&Content>,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Attribute>, PublishError> {
+        let Some(oid) = oid else { return Ok(None) };
+        if !self.call.access_to(snapshot).allows_at(VIEW, oid)? {
+            return Ok(None);
+        }
+        content.map(|content| self.call.shown(content, snapshot)).transpose()
+    }
+
+    fn inner(&self, kind: &ConflictKind) -> Result<Vec<dto::Inner>, PublishError> {
+        let ConflictKind::Deleted { inner, .. } = kind else { return Ok(Vec::new()) };
+        let shown = inner.iter().take(INNER_MAX).map(|inner| {
+            Ok(dto::Inner {
+                oid: inner.oid.to_string(),
+                path: self.path(inner.oid)?,
+                deed: match inner.deed {
+                    Deed::Edited => "edited",
+                    Deed::Added => "added",
+                    Deed::MovedIn => "moved_in",
+                    Deed::Moved => "moved",
+                },
+                cells: inner.cells.iter().map(cell_text).collect(),
+            })
+        });
+        shown.collect()
+    }
+
+    fn chosen(&self, found: &VersionConflict, wanted: dto::Resolution) -> Result<Resolution, PublishError> {
+        let does_not_fit = |what: &str| PublishError::from(Problem::new(Code::Choice, what));
+        Ok(match wanted.choice {
+            dto::Choice::Version => Resolution::Version,
+            dto::Choice::Parent => Resolution::Parent,
+            dto::Choice::Same => Resolution::Same,
+            dto::Choice::Value => {
+                let ConflictKey::Cell(oid, CellKey::Attribute(name)) = &found.conflict.key else {
+                    return Err(does_not_fit("only a conflict about an attribute can be given a value"));
+                };
+                let json = wanted.value.ok_or_else(|| does_not_fit("`value` is missing"))?;
+                let object = self.version.object(*oid)?;
+                let reader = Reader::new(&self.version, self.call.visit.top.oid(), object.as_deref());
+                let type_name = object.as_ref().and_then(|object| object.type_name());
+                let schema = type_name.and_then(|name| self.call.types().schema(name.as_str()));
+                let declared =
+                    schema.and_then(|schema| schema.attribute(name.as_str())).map(|spec| spec.kind);
+                let wrong =
+                    |problem: String| Problem::new(Code::Value, format!("cannot set `{name}`: {problem}"));
+                Resolution::Value(match json.filter(|json| !json.is_null()) {
+                    None => None,
+                    Some(json) => match reader.read(&json, declared).map_err(wrong)? {
+                        Wanted::Value(value) => Some(Content::Value(value)),
+                        Wanted::Kept => return Err(does_not_fit("choose `version` to keep what it has")),
+                    },
+                })
+            }
+            dto::Choice::Rename => {
+                let ConflictKind::Name { rename, suggested, .. } = &found.conflict.kind else {
+                    return Err(does_not_fit("only a conflict about a name can be settled by renaming"));
+                };
+                let to = wanted.name.as_deref().map_or_else(|| Ok(suggested.clone()), parse_name)?;
+                Resolution::Both { rename: *rename, to }
+            }
+            dto::Choice::Rescue => {
+                let moves =
+                    wanted.moves.iter().map(|one| Ok((self.call.oid(&one.oid)?, self.call.oid(&one.to)?)));
+                Resolution::Rescue(moves.collect::<Result<_, Problem>>()?)
+            }
+        })
+    }
+}
+
+fn made(made: &Made) -> dto::Made {
+    dto::Made {
+        tid: made.tid.to_string(),
+        time: rfc3339(made.time_micros),
+        principal: made.principal.clone(),
+        sentence: made.sentence.clone(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Versions: made, written to, compared, merged, thrown away.
+
+use serde_json::json;
+
+use super::{ACCEPT, JSON};
+use crate::site::TestSite;
+
+const IN_DRAFT: (&str, &str) = ("bough-version", "draft");
+
+async fn site() -> TestSite {
+    let site = TestSite::new();
+    site.put("/p", "page", &[("title", "public")]);
+    let made = site.tell("POST", "/@@versions", json!({ "name": "draft", "title": "Draft" })).await;
+    assert_eq!((made.status.as_u16(), made.header("location")), (201, "/@@versions/draft"));
+    site
+}
+
+#[tokio::test]
+async fn a_version_is_written_to_in_its_own_address_and_nobody_else_sees_it() {
+    let site = site().await;
+    let body = json!({ "attributes": { "title": "private" } });
+    let written = site.done("PATCH", "/@v/draft/p", body).await;
+    assert_eq!(written["object"]["url"], "/@v/draft/p");
+    assert_eq!(site.read("/p").await["attributes"]["title"]["value"], "public");
+    assert_eq!(site.read("/@v/draft/p").await["attributes"]["title"]["value"], "private");
+    let headers = [JSON, IN_DRAFT];
+    let body = json!({ "type": "page", "name": "q" }).to_string();
+    assert_eq!(site.send("POST", "/", &headers, body).await.header("location"), "/q");
+    assert_eq!(site.send("GET", "/q", &[ACCEPT, IN_DRAFT], "").await.status, 200);
+    assert_eq!(site.send("GET", "/q", &[ACCEPT], "").await.status, 404);
+    let diff = site.read("/@@versions/draft/diff").await;
+    assert_eq!(diff["items"].as_array().unwrap().len(), 2, "the page and the new one");
+    let undo = written["undo"].clone();
+    assert_eq!(undo["href"], "/@v/draft/@@undo");
+    site.done("POST", "/@v/draft/@@undo", undo["body"].clone()).await;
+    assert_eq!(site.read("/@v/draft/p").await["attributes"]["title"]["value"], "public");
+}
+
+#[tokio::test]
+async fn conflicts_are_shown_with_all_sides_settled_and_merged() {
+    let site = site().await;
+    site.done("PATCH", "/@v/draft/p", json!({ "attributes": { "title": "mine" } })).await;
+    site.done("PATCH", "/p", json!({ "attributes": { "title": "theirs" } })).await;
+    let preview = site.done("POST", "/@@versions/draft/merge", json!({ "preview": true })).await;
+    assert_eq!(preview["conflicts"].as_array().unwrap().len(), 1);
+    let refused = site.tell("POST", "/@@versions/draft/merge", json!({})).await;
+    assert_eq!(refused.problem(), (409, "unsettled".into()));
+    let conflict = refused.json()["conflicts"][0].clone();
+    assert_eq!((&conflict["kind"], &conflict["cell"]), (&json!("cell"), &json!("title")));
+    let sides = ["base", "version", "parent"].map(|side| conflict[side]["value"].clone());
+    assert_eq!(sides, ["public", "mine", "theirs"]);
+
+    let uri = format!("/@@versions/draft/conflicts/{}", conflict["id"].as_str().unwrap());
+    let settled = site.done("PUT", &uri, json!({ "choice": "value", "value": "ours" })).await;
+    assert_eq!(settled["items"][0]["resolution"], "value");
+    site.send("DELETE", &uri, &[], "").await;
+    assert_eq!(site.read("/@@versions/draft/conflicts").await["items"][0]["resolution"], json!(null));
+    let wrong = site.tell("PUT", &uri, json!({ "choice": "same" })).await;
+    assert_eq!(wrong.problem(), (422, "choice".into()));
+    site.done("PUT", &uri, json!({ "choice": "version" })).await;
+    let merged = site.done("POST", "/@@versions/draft/merge", json!({})).await;
+    assert_eq!(merged["sentence"], "Merged version draft");
+    assert_eq!(site.read("/p").await["attributes"]["title"]["value"], "mine");
+    site.done("POST", "/@@undo", merged["undo"]["body"].clone()).await;
+    assert_eq!(site.read("/p").await["attributes"]["title"]["value"], "theirs");
+}
+
+#[tokio::test]
+async fn a_part_is_merged_or_thrown_away() {
+    let site = site().await;
+    site.done("POST", "/@v/draft/", json!({ "type": "page", "name": "a" })).await;
+    site.done("POST", "/@v/draft/", json!({ "type": "page", "name": "b" })).await;
+    site.done("POST", "/@@versions/draft/merge", json!({ "only": [{ "path": "/a" }] })).await;
+    assert_eq!((site.get("/a").await.status.as_u16(), site.get("/b").await.status.as_u16()), (200, 404));
+    let preview = site.done(
+        "POST",
+        "/@@versions/draft/discard",
+        json!({ "only": [{ "path": "/b" }], "preview": true }),
+    );
+    assert_eq!(preview.await["commit"], json!(null));
+    let gone = site.done("POST", "/@@versions/draft/discard", json!({ "only": [{ "path": "/b" }] })).await;
+    assert_eq!(gone["objects"][0]["oid"].as_str().unwrap().chars().next(), Some('o'));
+    assert_eq!(site.send("GET", "/@v/draft/b", &[ACCEPT], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_version_is_updated_closed_opened_again_renamed_and_discarded() {
+    let site = site().await;
+    site.put("/later", "page", &[]);
+    assert_eq!(site.send("GET", "/@v/draft/later", &[ACCEPT], "").await.status, 404);
+    let updated = site.send("POST", "/@@versions/draft/update", &[], "").await;
+    assert_eq!(updated.json()["sentence"], "Updated version draft", "{}", updated.text());
+    assert_eq!(site.send("GET", "/@v/draft/later", &[ACCEPT], "").await.status, 200);
+    site.done("PATCH", "/@@versions/draft", json!({ "name": "other", "owner": "ben" })).await;
+    assert_eq!(site.read("/@@versions/other").await["owner"], "ben");
+    site.send("POST", "/@@versions/other/close", &[], "").await;
+    let closed = site.tell("POST", "/@v/other/", json!({ "type": "page", "name": "x" })).await;
+    assert_eq!(closed.problem(), (409, "version-status".into()));
+    assert_eq!(site.read("/@@versions").await["items"], json!([]));
+    site.send("POST", "/@@versions/other/reopen", &[], "").await;
+    assert_eq!(site.read("/@@versions").await["items"][0]["status"], "open");
+    site.done("POST", "/@@versions/other/discard", json!({})).await;
+    assert_eq!(site.read("/@@versions?all=true").await["items"][0]["status"], "discarded");
+    let missing = site.send("GET", "/@@versions/none", &[ACCEPT], "").await;
+    assert_eq!(missing.problem(), (404, "not-found".into()));
+}
+
+#[tokio::test]
+async fn a_preview_link_is_made_listed_and_taken_back() {
+    let site = site().await;
+    let made =
+        site.done("POST", "/@@versions/draft/links", json!({ "path": "/p", "expires_secs": 60 })).await;
+    assert!(made["url"].as_str().unwrap().contains("/@@preview/"), "{made}");
+    let listed = site.read("/@@versions/draft/links").await["items"][0].clone();
+    assert_eq!((&listed["path"], &listed["url"]), (&json!("/p"), &json!(null)));
+    let uri = format!("/@@versions/draft/links/{}", listed["id"].as_str().unwrap());
+    assert_eq!(site.send("DELETE", &uri, &[], "").await.status, 200);
+    assert_eq!(site.send("DELETE", &uri, &[], "").await.problem(), (404, "not-found".into()));
+    let endless = site.tell("POST", "/@@versions/draft/links", json!({ "expires_secs": u64::MAX })).await;
+    assert_eq!(endless.problem(), (400, "argument".into()));
+}
