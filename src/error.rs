@@ -83,6 +83,9 @@ pub enum Error {
         /// Where it was to go.
         path: ObjectPath,
     },
+    /// Something could not be done with a password, a session or a token.
+    #[error(transparent)]
+    Account(#[from] bough_web::auth::AccountError),
     /// A change was refused.
     #[error(transparent)]
     Refused(#[from] TransactionError),

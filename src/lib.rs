@@ -46,7 +46,7 @@ pub use read::{Children, Handle, Moment, View};
 pub use rights::{Entitled, Scoped, WhatCan, WhoCan};
 pub use site::{Site, SiteBuilder, Written};
 pub use tx::{Tx, file_type};
-pub use users::{Account, AccountKind};
+pub use users::{Account, AccountKind, users_path};
 pub use version::Version;
 
 /// The names that an application begins with.

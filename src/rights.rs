@@ -94,7 +94,7 @@ impl Site {
     /// When the store cannot be read.
     pub fn head(&self) -> Result<View, Error> {
         let trunk = self.database().on(LineId::TRUNK).map_err(bough_store::version::VersionError::from)?;
-        Ok(Self::over(trunk).now())
+        Ok(self.on_line(trunk).now())
     }
 
     /// The user as who somebody would ask: nobody in particular where he is disabled or no user.

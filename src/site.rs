@@ -10,15 +10,17 @@ use bough_store::{
     CommitRecord, Database, Draft, Note, OpenReport, Options, Overruns, UndoChoices, UndoPlan,
 };
 use bough_web::Config;
+use bough_web::auth::{Accounts, PasswordCost};
 
 use crate::read::resolve;
 use crate::tx::known_type;
 use crate::{Error, Handle, Moment, Tx, View};
 
 /// An open site; clones are handles on the same.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Site {
     database: Database,
+    accounts: Accounts,
 }
 
 /// What a transaction answered, and its commit.
@@ -57,7 +59,7 @@ impl SiteBuilder {
     /// As [`SiteBuilder::open`].
     pub fn open_with_report(self, folder: impl AsRef<Path>) -> Result<(Site, OpenReport), Error> {
         let (database, report) = Database::open(folder.as_ref(), Options::new(self.types))?;
-        Ok((Site { database }, report))
+        Ok((Site::over(database), report))
     }
 
     /// A site in memory, which is gone with its last handle.
@@ -65,7 +67,13 @@ impl SiteBuilder {
     /// # Errors
     /// When its first commit cannot be made.
     pub fn in_memory(self) -> Result<Site, Error> {
-        Ok(Site { database: Database::in_memory(Options::new(self.types))? })
+        Ok(Site::over(Database::in_memory(Options::new(self.types))?))
+    }
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").field("database", &self.database).finish_non_exhaustive()
     }
 }
 
@@ -93,7 +101,18 @@ impl Site {
 
     /// The site in a database that is open already.
     pub fn over(database: Database) -> Self {
-        Self { database }
+        let accounts = Accounts::new(&database, PasswordCost::default());
+        Self { database, accounts }
+    }
+
+    /// The same site on another of its lines.
+    pub(crate) fn on_line(&self, database: Database) -> Self {
+        Self { database, accounts: self.accounts.clone() }
+    }
+
+    /// Passwords, sessions and tokens of the users, which are no part of the tree.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// The database below.
@@ -228,7 +247,8 @@ impl Site {
 
     /// The site as an axum router, to be served or nested elsewhere.
     pub fn router(&self) -> Router {
-        bough_web::app(self.database.clone(), Config::default())
+        let accounts = Some(self.accounts.clone());
+        bough_web::app(self.database.clone(), Config { accounts, ..Config::default() })
     }
 
     /// Serves the site over HTTP on `address` until the process ends. For more control take [`Site::router`].

@@ -97,7 +97,10 @@ fn reference(value: &Value) -> Option<Oid> {
 }
 
 /// The path of the users of a folder.
-fn users_path(folder: &str) -> Result<ObjectPath, Error> {
+///
+/// # Errors
+/// When the text is no path.
+pub fn users_path(folder: &str) -> Result<ObjectPath, Error> {
     Ok(ObjectPath::parse(folder)?.join(&Name::new(USERS_NAME)?))
 }
 
@@ -113,6 +116,24 @@ impl View {
             return Ok(Vec::new());
         }
         users.children().filter_map(|child| child.and_then(|child| Account::of(&child)).transpose()).collect()
+    }
+
+    /// The folders that have users, in the order of the tree. Looks at every object.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn user_folders(&self) -> Result<Vec<ObjectPath>, Error> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self.get("/")?];
+        while let Some(object) = waiting.pop() {
+            let mut children = object.children().collect::<Result<Vec<_>, _>>()?;
+            if children.iter().any(|child| child.name() == USERS_NAME && child.type_name() == USERS) {
+                found.push(object.path().clone());
+            }
+            children.retain(|child| child.type_name() != USERS);
+            waiting.extend(children.into_iter().rev());
+        }
+        Ok(found)
     }
 
     /// The user or group that a text names: by its path, or by its name in the `_users` of the folder at `near`, or of

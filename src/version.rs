@@ -63,7 +63,7 @@ impl Site {
     /// When there is none.
     pub fn version(&self, name: &str) -> Result<Version, Error> {
         let database = self.database().version(name)?;
-        Ok(Version { site: Site::over(database), principal: String::new() })
+        Ok(Version { site: self.on_line(database), principal: String::new() })
     }
 
     /// Makes a version of the site, or of the version that this is: by its name alone, or by a [`NewVersion`] with a
@@ -86,7 +86,7 @@ impl Site {
         let new = new.into();
         let note = Note::edit(format!("Opened version {}", new.name)).by(&new.owner);
         let database = self.database().open_version(&new, note)?;
-        Ok(Version { site: Site::over(database), principal: new.owner })
+        Ok(Version { site: self.on_line(database), principal: new.owner })
     }
 
     /// All versions that there are, oldest first, also closed and discarded ones.

@@ -12,7 +12,7 @@ use super::log::{CommitRow, row};
 use super::moment::{At, local};
 use super::request::{SiteCommand, typed};
 use super::screen::Screen;
-use super::value::{content_text, paths_in};
+use super::value::{cell_text, content_text, last_paths};
 
 /// Say of each cell of an object who wrote it, when, and in which commit
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ struct Row {
 impl SiteCommand for Blame {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let object = self.at.view(site)?.get(&self.path)?;
-        let paths = paths_in(object.view().snapshot());
+        let paths = last_paths(site, object.view().snapshot());
         let mut commits = HashMap::new();
         for (key, cell) in object.object().cells() {
             let commit = commits.entry(cell.tid).or_insert_with(|| {
@@ -43,7 +43,7 @@ impl SiteCommand for Blame {
             });
             let name = match key {
                 CellKey::Attribute(name) => name.to_string(),
-                other => format!("({other})"),
+                other => format!("({})", cell_text(other, &paths)),
             };
             asker.row(&Row {
                 cell: name,

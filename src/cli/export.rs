@@ -23,12 +23,17 @@ use super::progress;
 use super::protocol::{CHUNK_BYTES, Reply};
 use super::request::{Receiver, SiteCommand, typed};
 use super::screen::{Form, Screen, counted, size_text};
-use super::sidecar::{self, Described, Sidecar, blob_name, is_reserved};
+use super::sidecar::{self, Described, Rights, Sidecar, blob_name, is_reserved};
 use super::source::{Item, ItemKind};
 use super::value::to_json;
 
+const ABOUT: &str = "\
+Types, attributes, order, users, groups and what is said about rights go with it, in a file .bough.json beside the plain
+files. Passwords, sessions and tokens do not, nor does history: for all of that, bough backup.";
+
 /// Export a part of the site into an empty or new folder
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
+#[command(after_help = ABOUT)]
 pub(crate) struct Export {
     /// What to export
     path: String,
@@ -224,7 +229,7 @@ impl Exporter<'_> {
             "" => names == [FILES] && object.flag(FILES),
             _ => names.is_empty(),
         };
-        if is_plain && folder.type_name() == "folder" {
+        if is_plain && folder.type_name() == "folder" && object.security().is_empty() {
             return Ok(None);
         }
         self.describe(folder, path, false).map(Some)
@@ -242,7 +247,8 @@ impl Exporter<'_> {
         }
         let is_plain = is_file
             && leaf.type_name() == bough::file_type(leaf.name())
-            && leaf.object().attributes().count() == 1;
+            && leaf.object().attributes().count() == 1
+            && leaf.object().security().is_empty();
         if !is_plain {
             let described = self.describe(leaf, path, is_file)?;
             sidecar.children.insert(leaf.name().to_owned(), described);
@@ -253,7 +259,8 @@ impl Exporter<'_> {
     /// The object's type and attributes; blobs are sent as files into the folder at `path`.
     fn describe(&mut self, object: &Handle, path: &str, file: bool) -> Result<Described, Failure> {
         let mut described =
-            Described { type_name: object.type_name().to_owned(), attributes: Default::default(), file };
+            Described { type_name: object.type_name().to_owned(), file, ..Described::default() };
+        described.rights = Rights::of(object.object(), &|oid| self.reference(object, oid));
         let names: Vec<Name> = object.object().attributes().map(|(name, _)| name.clone()).collect();
         for name in names.iter().filter(|name| !(file && **name == "data")) {
             let Some(value) = object.value(name.as_str())? else { continue };

@@ -98,6 +98,9 @@ impl From<bough::Error> for Failure {
             bough::Error::NoAttribute { path, .. } => failure
                 .with_code(Code::NotFound)
                 .advise(format!("bough cat --json {}", quoted(&path.to_string()))),
+            bough::Error::NoAccount { .. } => {
+                failure.with_code(Code::NotFound).advise("bough user list --all")
+            }
             bough::Error::Path(_) | bough::Error::Name(_) | bough::Error::UnknownType { .. } => {
                 failure.with_code(Code::Usage)
             }
@@ -237,6 +240,7 @@ failures!(
     TransactionError,
     BlobError,
     OpenError,
+    bough::web::auth::AccountError,
     bough::core::snapshot::ReadError,
     bough::core::name::NameError,
     bough::core::name::PathError,

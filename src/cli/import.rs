@@ -9,10 +9,11 @@ use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bough::core::security::Roles;
 use bough::core::snapshot::{ChildOrder, ChildrenPage};
 use bough::core::traversal::FILES;
 use bough::core::value::{BlobRef, Digest};
-use bough::core::{Name, Object, ObjectPath, Oid, OrderKey, Snapshot as _, Value};
+use bough::core::{CellKey, Content, Name, Object, ObjectPath, Oid, OrderKey, Snapshot as _, Value};
 use bough::store::{Draft, Kind, Snapshot};
 use bough::web::{CONTENT_POLICY, ContentPolicy};
 use bough::{Error, Site};
@@ -24,7 +25,7 @@ use super::glob::Glob;
 use super::progress;
 use super::request::{Feed, SiteCommand, typed};
 use super::screen::{Screen, counted, is_dialogue, remark, short, size_text};
-use super::sidecar::{self, Deferred, Described, Sidecar};
+use super::sidecar::{self, Deferred, Described, Rights, Sidecar};
 use super::source::{Item, ItemKind, Plan, is_excluded_anywhere};
 use super::value::{self, Reader};
 
@@ -46,7 +47,10 @@ Onto a path that is there, only differences are written, and objects keep their 
   bough import site.zip / --exclude '*.bak'
 
 What HTML may do is ruled by the attribute _content_policy of the folder that it is in: nothing but be read (clean), run its
-scripts apart from the site (sandbox), or all that the site itself may (trusted).";
+scripts apart from the site (sandbox), or all that the site itself may (trusted).
+
+What an exported folder says about rights is set where it is imported to, and users and groups that it holds are added,
+without passwords; what it says nothing of stays as it is in the site.";
 
 /// Import a folder of files, or a ZIP archive, in one commit
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
@@ -314,6 +318,8 @@ struct Importer<'a> {
     /// The blobs that were brought, by their digests.
     blobs: HashMap<String, Value>,
     deferred: Vec<Deferred>,
+    /// Rights, which may be those of users who come later.
+    rights: Vec<(Oid, String, Rights)>,
     problems: Vec<String>,
     reordered: u64,
     /// The top, where it was there before and nothing describes it.
@@ -343,6 +349,7 @@ impl<'a> Importer<'a> {
             open: Vec::new(),
             blobs: HashMap::new(),
             deferred: Vec::new(),
+            rights: Vec::new(),
             problems: Vec::new(),
             reordered: 0,
             unmarked: None,
@@ -643,6 +650,9 @@ impl<'a> Importer<'a> {
     ) -> Result<bool, Failure> {
         let object = self.draft.object(oid)?;
         let mut is_changed = false;
+        if let Some(rights) = &described.rights {
+            self.rights.push((oid, path.to_owned(), rights.clone()));
+        }
         if object
             .as_deref()
             .and_then(Object::type_name)
@@ -782,6 +792,54 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// Says about rights exactly what is described, now that all users are there.
+    fn set_rights(&mut self) -> Result<(), Failure> {
+        for (oid, path, rights) in std::mem::take(&mut self.rights) {
+            let (top, draft) = (&self.top, &self.draft);
+            let find = |text: &str| match text.strip_prefix('.') {
+                Some(below) => value::find(&**draft, &join(top, below)),
+                None => value::find(&**draft, text),
+            };
+            let mut wanted = match rights.cells(&find) {
+                Ok(cells) => cells,
+                Err(problem) => {
+                    self.problem(&path, &format!("its rights: {problem}"));
+                    continue;
+                }
+            };
+            let Some(object) = self.draft.object(oid)? else { continue };
+            let others = object.security().iter().filter(|(key, _)| !wanted.contains_key(key));
+            let others: Vec<_> = others.map(|(key, _)| (key.clone(), None)).collect();
+            wanted.retain(|key, content| object.content(key) != Some(content));
+            let cells = wanted.into_iter().map(|(key, content)| (key, Some(content)));
+            for (key, content) in others.into_iter().chain(cells) {
+                self.set_right(oid, key, content)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_right(&mut self, oid: Oid, key: CellKey, content: Option<Content>) -> Result<(), Failure> {
+        match (key, content) {
+            (CellKey::Permission(name), Some(Content::Setting(setting))) => {
+                self.draft.set_permission(oid, &name, Some(setting))?;
+            }
+            (CellKey::Permission(name), _) => self.draft.set_permission(oid, &name, None)?,
+            (CellKey::LocalRoles(whose), Some(Content::Roles(roles))) => {
+                self.draft.set_local_roles(oid, whose, roles)?;
+            }
+            (CellKey::LocalRoles(whose), _) => self.draft.set_local_roles(oid, whose, Roles::default())?,
+            (CellKey::Owner, Some(Content::Owner(owner))) => self.draft.set_owner(oid, Some(owner))?,
+            (CellKey::Owner, _) => self.draft.set_owner(oid, None)?,
+            (CellKey::ProxyRoles, Some(Content::Roles(roles))) => {
+                self.draft.set_proxy_roles(oid, Some(roles))?;
+            }
+            (CellKey::ProxyRoles, _) => self.draft.set_proxy_roles(oid, None)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Lets names that begin with `_` have URLs below the top, unless the source itself says what the top is. The
     /// root is left alone: it is a site, not a folder of files.
     fn mark_files(&mut self) -> Result<(), Failure> {
@@ -820,6 +878,7 @@ impl<'a> Importer<'a> {
             self.close_folder(asker)?;
         }
         self.resolve_deferred()?;
+        self.set_rights()?;
         self.mark_files()?;
         self.set_policy()?;
         if !self.problems.is_empty() && !self.command.skip_bad {

@@ -2,9 +2,11 @@
 //!
 //! Code map: `request` (what a command is), `protocol` (what travels), `asker` (the one who asked, as the command's
 //! work sees it), `client` and `socket` (the two ends), `opening` (the data folder), `screen` and `failure` (what a
-//! person sees), `in_version` (`--version NAME`); `moment`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
-//! `source` are what several commands share.
+//! person sees), `in_version` (`--version NAME`); `moment`, `next`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
+//! `source` are what several commands share; `account`, `password` and `rights` what those
+//! about users and permissions do.
 
+mod account;
 mod asker;
 mod client;
 mod excerpt;
@@ -13,10 +15,13 @@ mod glob;
 mod in_version;
 mod listener;
 mod moment;
+mod next;
 mod opening;
+mod password;
 mod progress;
 mod protocol;
 mod request;
+mod rights;
 mod screen;
 mod sidecar;
 mod socket;
@@ -25,8 +30,10 @@ mod value;
 
 mod acquire;
 mod add;
+mod audit;
 mod backup;
 mod blame;
+mod can;
 mod cat;
 mod check;
 mod cp;
@@ -34,23 +41,31 @@ mod diff;
 mod du;
 mod export;
 mod find;
+mod group;
 mod import;
 mod log;
 mod ls;
 mod mkdir;
 mod mv;
 mod overrun;
+mod owner;
 mod pack;
+mod permission;
+mod proxy;
 mod put;
 mod restore;
 mod restore_backup;
 mod rm;
+mod role;
 mod serve;
 mod set;
 mod show;
 mod status;
 mod undo;
+mod user;
 mod version;
+mod who;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +91,7 @@ A first tour:
   bough log                               see what happened
   bough undo t660db84039ed9               take one of these commits back
   bough acquire /docs title               ask where a value comes from
+  bough user add ann --role Editor        let somebody in; bough why ann 'Edit content' /docs
   bough version create redesign           change things in private: --version redesign
 
 Commands work with and without a running server: the one that runs is asked.

@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::request::Request;
 
 /// Which protocol this program speaks; the other side must speak the same.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 /// Longest frame: what describes a folder of some hundred thousand pages.
 pub(crate) const FRAME_BYTES_MAX: usize = 64 << 20;
 /// How much of a file goes into one frame.

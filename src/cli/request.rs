@@ -11,8 +11,9 @@ use super::in_version::In;
 use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
-    acquire, add, backup, blame, cat, check, cp, diff, du, export, find, import, log, ls, mkdir, mv, pack,
-    put, restore, rm, set, show, status, undo, version,
+    acquire, add, audit, backup, blame, can, cat, check, cp, diff, du, export, find, group, import, log, ls,
+    mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, undo, user,
+    version, who, why,
 };
 
 /// Where a command sends what it brings.
@@ -131,6 +132,59 @@ macro_rules! commands {
 }
 pub(crate) use commands;
 
+/// Lets a command that is one of several actions do what its action does.
+macro_rules! acts {
+    ($command:ty) => {
+        impl $crate::cli::request::SiteCommand for $command {
+            fn execute(
+                &self,
+                site: &bough::Site,
+                asker: &mut dyn $crate::cli::asker::Asker,
+            ) -> Result<(), $crate::cli::failure::Failure> {
+                self.action.command().execute(site, asker)
+            }
+
+            fn print(
+                &self,
+                row: serde_json::Value,
+                screen: &mut $crate::cli::screen::Screen,
+            ) -> Result<(), $crate::cli::failure::Failure> {
+                self.action.command().print(row, screen)
+            }
+
+            fn choose_version(&mut self, name: &str) -> bool {
+                self.action.command_mut().choose_version(name)
+            }
+
+            fn writes(&self) -> bool {
+                self.action.command().writes()
+            }
+
+            fn brings(&self) -> bool {
+                self.action.command().brings()
+            }
+
+            fn prepare(&mut self) -> Result<(), $crate::cli::failure::Failure> {
+                self.action.command_mut().prepare()
+            }
+
+            fn feed(
+                &self,
+                feed: &mut $crate::cli::request::Feed<'_>,
+            ) -> Result<(), $crate::cli::failure::Failure> {
+                self.action.command().feed(feed)
+            }
+
+            fn receiver(
+                &self,
+            ) -> Result<Option<Box<dyn $crate::cli::request::Receiver>>, $crate::cli::failure::Failure> {
+                self.action.command().receiver()
+            }
+        }
+    };
+}
+pub(crate) use acts;
+
 commands! {
     /// The commands that work on the site.
     Request:
@@ -174,6 +228,26 @@ commands! {
     Restore(In<restore::Restore>),
     /// Explain where a value comes from
     Acquire(In<acquire::Acquire>),
+    /// Add, list and change users
+    User(user::User),
+    /// Add, list and change groups of users
+    Group(group::Group),
+    /// List what happened to accounts: log-ins, failures, passwords, sessions, tokens
+    Audit(audit::Audit),
+    /// Show and say who may do what
+    Permission(permission::Permission),
+    /// Give a user or a group a role in one part of the site
+    Role(role::Role),
+    /// Show or say whose an object is
+    Owner(In<owner::Owner>),
+    /// Show or say with which roles a template runs
+    Proxy(In<proxy::Proxy>),
+    /// Explain why somebody may or may not do something
+    Why(In<why::Why>),
+    /// List everybody who may do something
+    Who(In<who::Who>),
+    /// List what somebody may do, and where that changes
+    Can(In<can::Can>),
     /// Make private versions of the site; compare, update, merge and discard them
     Version(version::Version),
     /// Say how the data folder stands

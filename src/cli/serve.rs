@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
 use bough::store::{OpenReport, Progress};
-use bough::web::auth::Accounts;
+use bough::web::auth::EmergencyUser;
 use bough::web::{AccessLog, AddressRange, Config, HostTable, OwnTls, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
@@ -38,6 +38,9 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 const RENEWAL_POLL: Duration = Duration::from_secs(60);
 /// When a client shall try again while the site is being opened.
 const RETRY_AFTER_SECS: u32 = 1;
+
+/// Where the password of the emergency user may be: never among the arguments, which everybody on the machine can see.
+const EMERGENCY_PASSWORD: &str = "BOUGH_EMERGENCY_PASSWORD";
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 
@@ -59,6 +62,13 @@ pub(crate) struct Serve {
     /// Serve by TLS, with the certificate in this file (PEM, those that vouch for it behind it)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
+    /// A user of this name may everything while this server runs, with the password in BOUGH_EMERGENCY_PASSWORD or in
+    /// --emergency-password-file, sent with each request (HTTP Basic)
+    #[arg(long, value_name = "NAME")]
+    emergency_user: Option<String>,
+    /// The file with the password of the emergency user, in its first line
+    #[arg(long, value_name = "FILE", requires = "emergency_user")]
+    emergency_password_file: Option<PathBuf>,
     /// The private key of the certificate; both files are read again when they change, and on SIGHUP
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
@@ -71,6 +81,8 @@ impl Default for Serve {
             access_log: None,
             version_host: None,
             trusted_proxy: Vec::new(),
+            emergency_user: None,
+            emergency_password_file: None,
             tls_cert: None,
             tls_key: None,
         }
@@ -138,7 +150,31 @@ impl Serve {
         // Beside the site, as the system's folder may be in memory.
         let upload_folder = Some(data.to_owned());
         let access_log = self.access_log()?;
-        Ok(Config { hosts, trusted_proxies, access_log, upload_folder, ..Config::default() })
+        let emergency_user = self.emergency_user()?;
+        Ok(Config { emergency_user, hosts, trusted_proxies, access_log, upload_folder, ..Config::default() })
+    }
+
+    fn emergency_user(&self) -> Result<Option<EmergencyUser>, Failure> {
+        let Some(name) = &self.emergency_user else { return Ok(None) };
+        let password = match (&self.emergency_password_file, std::env::var(EMERGENCY_PASSWORD)) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file);
+                let message = || format!("cannot read the password in `{}`", file.display());
+                text.map_err(|error| Failure::because(message(), &error))?
+            }
+            (None, Ok(password)) => password,
+            (None, Err(_)) => {
+                let message = format!("the emergency user `{name}` has no password");
+                let failure =
+                    Failure::usage(message).advise(format!("it in the variable {EMERGENCY_PASSWORD}"));
+                return Err(failure.advise("a file with it: --emergency-password-file FILE"));
+            }
+        };
+        let password = password.lines().next().unwrap_or_default();
+        let user = EmergencyUser::new(name, password);
+        let user = user.map_err(|error| Failure::because("cannot take the emergency user", &error))?;
+        remark(&format!("warning: the emergency user `{name}` may everything while this server runs"));
+        Ok(Some(user))
     }
 
     fn access_log(&self) -> Result<AccessLog, Failure> {
@@ -355,10 +391,9 @@ fn start(
     let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
-    let accounts = Accounts::new(site.database(), config.password_cost);
-    let welcome = accounts.first_administrator_link();
+    let welcome = site.accounts().first_administrator_link();
     let welcome = welcome.map_err(|error| Failure::because("cannot look for an administrator", &error))?;
-    let config = Config { accounts: Some(accounts), ..config };
+    let config = Config { accounts: Some(site.accounts().clone()), ..config };
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());

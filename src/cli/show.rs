@@ -13,7 +13,7 @@ use super::log::{CommitRow, commit_line, row, tid};
 use super::overrun::{OverrunRow, overrun_row, print_overrun};
 use super::request::{SiteCommand, typed};
 use super::screen::{Screen, counted};
-use super::value::{content_text, paths_in};
+use super::value::{cell_text, content_text, paths_in};
 
 /// How many objects are read at a time.
 const BATCH: usize = 256;
@@ -135,7 +135,7 @@ pub(crate) fn cell_row(
     let paths = paths_in(snapshot);
     let text = |content: Option<&Content>| content.map(|content| content_text(Some(content), &paths));
     let lines = excerpt_of(before, after, snapshot);
-    CellRow { cell: key.to_string(), before: text(before), after: text(after), lines }
+    CellRow { cell: cell_text(key, &paths), before: text(before), after: text(after), lines }
 }
 
 pub(crate) fn print_delta(row: &DeltaRow, screen: &mut Screen) -> Result<(), Failure> {

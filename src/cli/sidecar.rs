@@ -2,14 +2,17 @@
 //!
 //! Without one, a folder is an object of type `folder` without attributes, its files are files and images by their
 //! extension, and everything stands in the order of its name. What differs from that is in here, so that importing an
-//! export gives the same types, attributes and order. Bytes of other attributes than a file's `data` lie beside it as
+//! export gives the same types, attributes, order and rights; passwords are no part of the tree and not in here. Bytes of other attributes than a file's `data` lie beside it as
 //! `.bough.DIGEST.blob`.
 
 use std::collections::BTreeMap;
 
-use bough::core::{Name, Oid};
+use bough::core::security::{Roles, Setting, Subject};
+use bough::core::{CellKey, Content, Name, Object, Oid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+use super::value::ANY_USER;
 
 /// The file's name.
 pub(crate) const NAME: &str = ".bough.json";
@@ -36,7 +39,7 @@ pub(crate) struct Sidecar {
 }
 
 /// An object's type and attributes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Described {
     #[serde(rename = "type")]
@@ -46,6 +49,93 @@ pub(crate) struct Described {
     /// Whether the attribute `data` is the plain file of that name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) file: bool,
+    /// What it says about rights, where it says something. Without it, what stands in the site stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rights: Option<Rights>,
+}
+
+/// What an object says about who may do what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rights {
+    /// By permission.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) permissions: BTreeMap<String, Allowed>,
+    /// By user or group, as references are written; or `any user NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy_roles: Option<Vec<String>>,
+}
+
+/// The roles that have a permission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allowed {
+    pub(crate) roles: Vec<String>,
+    /// Whether those that have it in the containers have it, too.
+    pub(crate) acquire: bool,
+}
+
+impl Rights {
+    /// What an object says; none where it says nothing. `reference` writes users and groups.
+    pub(crate) fn of(object: &Object, reference: &dyn Fn(Oid) -> String) -> Option<Self> {
+        let names = |roles: &Roles| roles.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut rights = Self::default();
+        for (key, cell) in object.security() {
+            match (key, &cell.content) {
+                (CellKey::Permission(permission), Content::Setting(setting)) => {
+                    let allowed = Allowed { roles: names(&setting.roles), acquire: setting.acquire };
+                    rights.permissions.insert(permission.to_string(), allowed);
+                }
+                (CellKey::LocalRoles(whose), Content::Roles(roles)) => {
+                    let whose = match whose {
+                        Subject::Principal(oid) => reference(*oid),
+                        Subject::Name(name) => format!("{ANY_USER}{name}"),
+                    };
+                    rights.roles.insert(whose, names(roles));
+                }
+                (CellKey::Owner, Content::Owner(owner)) => rights.owner = Some(reference(*owner)),
+                (CellKey::ProxyRoles, Content::Roles(roles)) => rights.proxy_roles = Some(names(roles)),
+                _ => {}
+            }
+        }
+        (rights != Self::default()).then_some(rights)
+    }
+
+    /// The cells that say it. `find` finds users and groups.
+    pub(crate) fn cells(
+        &self,
+        find: &dyn Fn(&str) -> Option<Oid>,
+    ) -> Result<BTreeMap<CellKey, Content>, String> {
+        let name = |text: &str| Name::new(text).map_err(|error| error.to_string());
+        let roles = |names: &[String]| -> Result<Roles, String> {
+            Ok(Roles::new(names.iter().map(|role| name(role)).collect::<Result<Vec<_>, _>>()?))
+        };
+        let somebody =
+            |text: &str| find(text).ok_or_else(|| format!("there is no user or group at `{text}`"));
+        let mut cells = BTreeMap::new();
+        for (permission, Allowed { roles: allowed, acquire }) in &self.permissions {
+            let setting = Setting { roles: roles(allowed)?, acquire: *acquire };
+            cells.insert(CellKey::Permission(name(permission)?), Content::Setting(setting));
+        }
+        for (whose, given) in &self.roles {
+            let whose = match whose.strip_prefix(ANY_USER) {
+                Some(text) => Subject::Name(name(text)?),
+                None => Subject::Principal(somebody(whose)?),
+            };
+            cells.insert(CellKey::LocalRoles(whose), Content::Roles(roles(given)?));
+        }
+        if let Some(owner) = &self.owner {
+            cells.insert(CellKey::Owner, Content::Owner(somebody(owner)?));
+        }
+        if let Some(proxy) = &self.proxy_roles {
+            cells.insert(CellKey::ProxyRoles, Content::Roles(roles(proxy)?));
+        }
+        Ok(cells)
+    }
 }
 
 impl Default for Sidecar {

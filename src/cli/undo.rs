@@ -1,5 +1,6 @@
 //! `undo`: takes commits back.
 
+use bough::core::security::Subject;
 use bough::core::{CellKey, Name, Oid, Tid};
 use bough::store::{Blocker, Kind, UndoChoices, UndoError, UndoPlan};
 use bough::{Site, VersionInfo};
@@ -12,6 +13,7 @@ use super::protocol::Reply;
 use super::request::{SiteCommand, print_wrote, typed};
 use super::screen::{Screen, counted};
 use super::show::{CellRow, cell_row, print_cell};
+use super::value::{ANY_USER, account_path, account_text, cell_text, in_words, paths_in};
 
 /// How often blockers' commits are added before giving up: each round adds at least one.
 const ROUNDS_MAX: usize = 1_000;
@@ -27,7 +29,7 @@ pub(crate) struct Undo {
     /// Only show what would change and what stands against it
     #[arg(long)]
     preview: bool,
-    /// Leave a cell as it is; may be given several times. The cell is an attribute, (place) or (type)
+    /// Leave a cell as it is; may be given several times. The cell is an attribute, (place), (type), or one about rights as `bough blame` names it
     #[arg(long, value_name = "PATH:CELL")]
     skip: Vec<String>,
     /// Also take back the later commits that stand against it
@@ -217,17 +219,19 @@ fn preview(site: &Site, plan: &UndoPlan, asker: &mut dyn Asker) -> Result<(), Fa
 fn blocker_row(site: &Site, blocker: &Blocker) -> BlockerRow {
     use bough::store::BlockerReason;
     let path = blocker.path.as_ref().map_or_else(|| blocker.oid.to_string(), ToString::to_string);
+    let snapshot = site.database().snapshot();
+    let paths = paths_in(&snapshot);
     let cell = match &blocker.reason {
         BlockerReason::Cell(blocked) => match &blocked.cell {
             CellKey::Attribute(name) => Some(name.to_string()),
-            other => Some(format!("({other})")),
+            other => Some(format!("({})", cell_text(other, &paths))),
         },
         BlockerReason::NameTaken { .. } => Some("(place)".to_owned()),
         _ => None,
     };
     BlockerRow {
         skip: cell.map(|cell| format!("{path}:{cell}")),
-        reason: blocker.reason.to_string(),
+        reason: in_words(&blocker.reason.to_string(), &|oid| account_text(oid, &paths)),
         later: blocker.later.as_ref().map(|commit| row(site, commit)),
         path,
     }
@@ -253,11 +257,32 @@ pub(crate) fn parse_cell(site: &Site, text: &str) -> Result<(Oid, CellKey), Fail
     let key = match cell {
         "(place)" => CellKey::Place,
         "(type)" => CellKey::Type,
-        name => CellKey::Attribute(Name::new(name).map_err(|_| wrong())?),
+        "(owner)" => CellKey::Owner,
+        "(proxy roles)" => CellKey::ProxyRoles,
+        name => match name.strip_prefix('(').and_then(|name| name.strip_suffix(')')) {
+            Some(name) => rights_cell(site, name).ok_or_else(wrong)?,
+            None => CellKey::Attribute(Name::new(name).map_err(|_| wrong())?),
+        },
     };
     let oid = match path.parse::<Oid>() {
         Ok(oid) => oid,
         Err(_) => now_or_last(site, path)?,
     };
     Ok((oid, key))
+}
+
+/// The cell that `permission NAME` or `roles of WHO` names.
+fn rights_cell(site: &Site, text: &str) -> Option<CellKey> {
+    if let Some(permission) = text.strip_prefix("permission ") {
+        return Name::new(permission).ok().map(CellKey::Permission);
+    }
+    let who = text.strip_prefix("roles of ")?;
+    let whose = match who.strip_prefix(ANY_USER) {
+        Some(name) => Subject::Name(Name::new(name).ok()?),
+        None => Subject::Principal(match who.parse::<Oid>() {
+            Ok(oid) => oid,
+            Err(_) => now_or_last(site, &account_path(who)).ok()?,
+        }),
+    };
+    Some(CellKey::LocalRoles(whose))
 }

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use bough::Site;
 use bough::core::object_type::TypeRegistry;
+use bough::core::security::{Setting, Subject, USERS_NAME};
 use bough::core::snapshot::path_of;
 use bough::core::value::{BlobRef, Digest, VALUE_DEPTH_MAX};
-use bough::core::{Content, Name, ObjectPath, Oid, Snapshot, Value};
+use bough::core::{CellKey, Content, Name, ObjectPath, Oid, Snapshot, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::failure::Failure;
@@ -18,6 +20,9 @@ use super::screen::{short, size_text};
 /// How much of a value is shown where a line is all there is.
 const SHORT_CHARS: usize = 60;
 
+/// What the roles of all users of a name are called with.
+pub(crate) const ANY_USER: &str = "any user ";
+
 /// How references are written: as paths where the object has one.
 pub(crate) type PathOf<'a> = dyn Fn(Oid) -> String + 'a;
 
@@ -26,6 +31,26 @@ pub(crate) fn paths_in(snapshot: &(impl Snapshot + ?Sized)) -> impl Fn(Oid) -> S
     move |oid| match path_of(snapshot, oid) {
         Ok(Some(path)) => path.to_string(),
         _ => oid.to_string(),
+    }
+}
+
+/// The same; users and groups that are gone, by where they were.
+pub(crate) fn last_paths<'a>(
+    site: &'a Site,
+    snapshot: &'a bough::store::Snapshot,
+) -> impl Fn(Oid) -> String + 'a {
+    let paths = paths_in(snapshot);
+    move |oid| {
+        let path = paths(oid);
+        if path.starts_with('/') {
+            return path;
+        }
+        let commits = site.database().commits_of(oid, None, 2).unwrap_or_default();
+        let was = commits.last().and_then(|commit| site.database().object_at(oid, commit.tid).ok().flatten());
+        match was.as_ref().and_then(|object| object.place()) {
+            Some(place) => format!("{}/{} (deleted)", paths(place.parent).trim_end_matches('/'), place.name),
+            None => path,
+        }
     }
 }
 
@@ -155,8 +180,66 @@ pub(crate) fn content_text(content: Option<&Content>, path_of: &PathOf<'_>) -> S
         }
         Some(Content::Value(value)) => text(value, path_of),
         Some(Content::Large(large)) => format!("({} in one value)", size_text(large.bytes.into())),
+        Some(Content::Owner(owner)) => account_text(*owner, path_of),
+        Some(Content::Roles(roles)) => roles.to_string(),
+        Some(Content::Setting(setting)) => setting_text(setting),
         Some(_) => "(unknown)".to_owned(),
     }
+}
+
+/// What a cell is called: users and groups by their names, where they have one.
+pub(crate) fn cell_text(key: &CellKey, path_of: &PathOf<'_>) -> String {
+    match key {
+        CellKey::LocalRoles(subject) => format!("roles of {}", subject_text(subject, path_of)),
+        other => other.to_string(),
+    }
+}
+
+/// Whose roles these are.
+pub(crate) fn subject_text(subject: &Subject, path_of: &PathOf<'_>) -> String {
+    match subject {
+        Subject::Principal(oid) => account_text(*oid, path_of),
+        Subject::Name(name) => format!("{ANY_USER}{name}"),
+    }
+}
+
+/// A user or a group: by the name where it counts everywhere, else by the path.
+pub(crate) fn account_text(oid: Oid, path_of: &PathOf<'_>) -> String {
+    let path = path_of(oid);
+    let name = path.strip_prefix('/').and_then(|path| path.strip_prefix(USERS_NAME)?.strip_prefix('/'));
+    match name {
+        Some(name) if !name.contains('/') => name.to_owned(),
+        _ => path,
+    }
+}
+
+/// Where an account is, or was, that [`account_text`] names so.
+pub(crate) fn account_path(text: &str) -> String {
+    if text.starts_with('/') { text.to_owned() } else { format!("/{USERS_NAME}/{text}") }
+}
+
+/// Who has a permission, in words.
+pub(crate) fn setting_text(setting: &Setting) -> String {
+    match (setting.acquire, setting.roles.is_empty()) {
+        (true, true) => "as above".to_owned(),
+        (true, false) => format!("{}, and who has it above", setting.roles),
+        (false, true) => "nobody".to_owned(),
+        (false, false) => format!("only {}", setting.roles),
+    }
+}
+
+/// The text with names where it names objects by their oids.
+pub(crate) fn in_words(text: &str, name_of: &dyn Fn(Oid) -> String) -> String {
+    let words = text.split(' ').map(|word| {
+        let is_part = |c: char| c.is_ascii_alphanumeric();
+        let from = word.find(is_part).unwrap_or(0);
+        let end = word[from..].find(|c| !is_part(c)).map_or(word.len(), |end| from + end);
+        match word[from..end].parse() {
+            Ok(oid) => format!("{}{}{}", &word[..from], name_of(oid), &word[end..]),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A value on one line.

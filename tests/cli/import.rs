@@ -275,7 +275,7 @@ fn a_client_that_ends_before_it_said_that_it_is_done_changes_nothing() {
         "path": "/docs", "dry_run": false, "delete": false, "exclude": [], "skip_bad": false, "source_name": "x"
     });
     let request = serde_json::json!({ "import": { "command": import, "version": null } });
-    let opening = serde_json::json!({ "protocol": 2, "principal": "eve", "request": request });
+    let opening = serde_json::json!({ "protocol": 3, "principal": "eve", "request": request });
     let top = br#"{"kind": "folder", "path": "", "bytes": 0}"#;
     let file = br#"{"kind": "file", "path": "a", "bytes": 1}"#;
     let messages = [

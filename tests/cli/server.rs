@@ -146,14 +146,14 @@ fn whatever_comes_through_the_socket_the_server_goes_on() {
         vec![0xff; 5],
         frame(1, b"not json"),
         frame(99, b""),
-        opening(2, r#"{"nothing": {}}"#),
+        opening(3, r#"{"nothing": {}}"#),
         opening(
-            2,
+            3,
             r#"{"ls": {"version": null, "command":
                 {"path": "/", "long": false, "by_name": false, "at": {"at": {"Tid": 18446744073709551615}}}}}"#,
         ),
         opening(
-            2,
+            3,
             r#"{"du": {"version": "nowhere", "command": {"path": "/", "summarize": true, "at": {}}}}"#,
         ),
         opening(1, "{}"),

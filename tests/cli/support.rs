@@ -121,7 +121,13 @@ impl Site {
     }
 
     pub(crate) fn serve(&self) -> Server {
-        let mut command = self.command(&["--json", "serve", "--listen", "127.0.0.1:0"]);
+        self.serve_with(&[])
+    }
+
+    /// A server with these arguments besides.
+    pub(crate) fn serve_with(&self, arguments: &[&str]) -> Server {
+        let all = [&["--json", "serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut command = self.command(&all);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -1,4 +1,5 @@
-//! `docs/versions.md` stays true: its commands are run, and what they answer is compared with what it says.
+//! `docs/versions.md` and `docs/security.md` stay true: their commands are run, and what they answer is compared with
+//! what they say.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -60,12 +61,20 @@ fn agrees(said: &str, found: &str, names: &mut HashMap<String, String>) -> bool 
 
 #[test]
 fn the_walk_through_versions_does_what_it_says() {
+    walk("docs/versions.md");
+}
+
+#[test]
+fn the_walk_through_users_and_rights_does_what_it_says() {
+    walk("docs/security.md");
+}
+
+fn walk(page: &str) {
     let site = Site::new();
     for page in ["index", "guide/first", "guide/second", "about/team", "about/contact"] {
         site.write(&format!("handbook/{page}.html"), format!("<h1>{page}</h1>\n<p>Text.\n"));
     }
-    let page =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/versions.md")).unwrap();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_bough")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let mut names: HashMap<String, String> = HashMap::new();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
-use crate::auth::{Accounts, PasswordCost};
+use crate::auth::{Accounts, EmergencyUser, PasswordCost};
 use crate::hosts::{AddressRange, HostTable};
 
 /// Bounds on what one request, or all of them together, may take.
@@ -95,6 +95,8 @@ pub struct Config {
     pub accounts: Option<Accounts>,
     /// What hashing a password costs, where there are no `accounts` yet.
     pub password_cost: PasswordCost,
+    /// Who may everything while this runs, by name and password with each request, if anybody.
+    pub emergency_user: Option<EmergencyUser>,
     /// Where requests are recorded.
     pub access_log: AccessLog,
 }

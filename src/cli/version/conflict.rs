@@ -13,7 +13,7 @@ use crate::cli::failure::{Code, Failure, quoted};
 use crate::cli::protocol::Reply;
 use crate::cli::request::{SiteCommand, typed};
 use crate::cli::screen::{Screen, counted};
-use crate::cli::value::{content_text, paths_in};
+use crate::cli::value::{cell_text, content_text, paths_in};
 
 /// How many objects inside a deleted one are named.
 const INNER_SHOWN: usize = 20;
@@ -225,7 +225,9 @@ impl About<'_> {
         let parent = &self.parent;
         match (key, kind) {
             (ConflictKey::Cell(_, CellKey::Place), _) => "both moved or renamed it".to_owned(),
-            (ConflictKey::Cell(_, cell), _) => format!("both changed `{cell}`"),
+            (ConflictKey::Cell(_, cell), _) => {
+                format!("both changed `{}`", cell_text(cell, &|oid| self.places.path(oid)))
+            }
             (_, ConflictKind::Deleted { by, .. }) => match by {
                 Side::Version => format!("the version deleted it, {parent} worked on it"),
                 Side::Parent => format!("{parent} deleted it, the version worked on it"),
@@ -284,7 +286,7 @@ impl About<'_> {
             .map(|inner| InnerRow {
                 path: self.places.path(inner.oid),
                 deed: deed(inner.deed).to_owned(),
-                cells: inner.cells.iter().map(ToString::to_string).collect(),
+                cells: inner.cells.iter().map(|cell| cell_text(cell, &|oid| self.places.path(oid))).collect(),
             })
             .collect()
     }

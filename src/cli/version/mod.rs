@@ -18,13 +18,9 @@ mod row;
 mod show;
 mod update;
 
-use bough::Site;
 use serde::{Deserialize, Serialize};
 
-use super::asker::Asker;
-use super::failure::Failure;
-use super::request::{Feed, Receiver, SiteCommand, commands};
-use super::screen::Screen;
+use super::request::{SiteCommand, acts, commands};
 
 /// What the public site is called where a version could be named.
 const TRUNK: &str = "trunk";
@@ -87,32 +83,4 @@ commands! {
     Unlink(link::Unlink),
 }
 
-impl SiteCommand for Version {
-    fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
-        self.action.command().execute(site, asker)
-    }
-
-    fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        self.action.command().print(row, screen)
-    }
-
-    fn writes(&self) -> bool {
-        self.action.command().writes()
-    }
-
-    fn brings(&self) -> bool {
-        self.action.command().brings()
-    }
-
-    fn prepare(&mut self) -> Result<(), Failure> {
-        self.action.command_mut().prepare()
-    }
-
-    fn feed(&self, feed: &mut Feed<'_>) -> Result<(), Failure> {
-        self.action.command().feed(feed)
-    }
-
-    fn receiver(&self) -> Result<Option<Box<dyn Receiver>>, Failure> {
-        self.action.command().receiver()
-    }
-}
+acts!(Version);

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::{Failure, quoted};
 use crate::cli::moment::{local, rfc3339};
+pub(super) use crate::cli::next::{Next, next, print_next};
 use crate::cli::request::typed;
 use crate::cli::screen::Screen;
-use crate::cli::value::paths_in;
+use crate::cli::value::{in_words, paths_in};
 
 /// More commits of the parent line than this are not counted.
 pub(super) const BEHIND_MAX: usize = 10_000;
@@ -123,16 +124,6 @@ pub(super) struct Done {
     pub(super) next: Vec<Next>,
 }
 
-/// A command that may come next.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Next {
-    /// What it is for.
-    #[serde(rename = "for")]
-    what_for: String,
-    /// All of it but the name of the program.
-    command: String,
-}
-
 impl Done {
     pub(super) fn new(tid: Option<Tid>, sentence: impl Into<String>) -> Self {
         Self { tid: tid.map(|tid| tid.to_string()), sentence: sentence.into(), next: Vec::new() }
@@ -140,7 +131,7 @@ impl Done {
 
     #[must_use]
     pub(super) fn next(mut self, what_for: &str, command: String) -> Self {
-        self.next.push(Next { what_for: what_for.to_owned(), command });
+        self.next.push(next(what_for, command));
         self
     }
 
@@ -149,18 +140,6 @@ impl Done {
         screen.line(&format!("{}{tid}", self.sentence))?;
         print_next(&self.next, screen)
     }
-}
-
-pub(super) fn next(what_for: &str, command: String) -> Next {
-    Next { what_for: what_for.to_owned(), command }
-}
-
-pub(super) fn print_next(all: &[Next], screen: &mut Screen) -> Result<(), Failure> {
-    for Next { what_for, command } in all {
-        let command = screen.command(command);
-        screen.line(&format!("{what_for}: {command}"))?;
-    }
-    Ok(())
 }
 
 /// Shows the row of a command that answers with nothing but what was done.
@@ -202,11 +181,7 @@ impl Places {
     /// The failure with paths where its causes name objects by their oids.
     pub(super) fn in_words(&self, mut failure: Failure) -> Failure {
         for cause in &mut failure.causes {
-            let words = cause.split(' ').map(|word| {
-                let (bare, rest) = word.split_at(word.find([':', ',']).unwrap_or(word.len()));
-                bare.parse().map_or_else(|_| word.to_owned(), |oid| format!("{}{rest}", self.path(oid)))
-            });
-            *cause = words.collect::<Vec<_>>().join(" ");
+            *cause = in_words(cause, &|oid| self.path(oid));
         }
         failure
     }

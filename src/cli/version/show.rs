@@ -14,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::moment::local;
 use crate::cli::request::{SiteCommand, typed};
 use crate::cli::screen::{Screen, counted};
+use crate::cli::value::cell_text;
 
 /// How many objects that both sides changed are named.
 const OVERLAP_SHOWN: usize = 50;
@@ -94,7 +95,7 @@ fn overlap(version: &Version, places: &Places, asker: &mut dyn Asker) -> Result<
         if found <= OVERLAP_SHOWN {
             let ours = differing_cells(delta.before.as_deref(), delta.after.as_deref());
             let names = |cells: &[(&bough::core::CellKey, _, _)]| {
-                cells.iter().map(|(key, ..)| key.to_string()).collect::<Vec<_>>()
+                cells.iter().map(|(key, ..)| cell_text(key, &|oid| places.path(oid))).collect::<Vec<_>>()
             };
             asker.row(&Row::Overlap {
                 path: places.path(delta.oid),

@@ -6,7 +6,7 @@
 //!
 //! Code map: `credential` (passwords), `hashing` (where they are hashed), `session`, `token`, `basic` (what a request
 //! carries), `cookie`, `device` and `throttle` (how often one may try), `invite` (one-time links), `administrator`
-//! (the first one), `audit` (what happened), `form` and `local_path` (what forms send and where they lead), `pages` (what people see), `secret`.
+//! (the first one), `emergency` (the one of the command line), `audit` (what happened), `form` and `local_path` (what forms send and where they lead), `pages` (what people see), `secret`.
 //!
 //! # Invariants
 //! - Kept of each secret is only its digest.
@@ -24,6 +24,7 @@ mod basic;
 pub(crate) mod cookie;
 mod credential;
 mod device;
+mod emergency;
 pub(crate) mod form;
 mod hashing;
 mod invite;
@@ -56,6 +57,7 @@ use self::cookie::{Cookies, FORM, SESSION};
 use self::credential::{Credentials, Stamp};
 pub use self::credential::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordCost};
 use self::device::Devices;
+pub use self::emergency::EmergencyUser;
 use self::hashing::Hashing;
 pub use self::invite::Invite;
 use self::invite::Invites;

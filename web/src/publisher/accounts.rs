@@ -196,6 +196,10 @@ impl Publisher {
             Err(LogInError::Wrong) => None,
             Err(LogInError::Account(error)) => return Err(error.into()),
         };
+        let emergency = self.emergency_user.as_ref().filter(|_| user_oid.is_none());
+        if let Some(name) = emergency.and_then(|user| user.is_meant(&basic.name, &basic.password)) {
+            return Ok(Ok(Actor::new(Principal::Emergency(name))));
+        }
         let found = user_oid.map(|oid| user(&head, oid)).transpose()?.flatten();
         Ok(Ok(Actor::new(found.map_or(Principal::Anonymous, |user| Principal::User(Arc::new(user))))))
     }

@@ -61,7 +61,7 @@ use self::path::{RequestPath, push_step};
 use self::receive::{Received, Receiver, announced_bytes};
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
-use crate::auth::Accounts;
+use crate::auth::{Accounts, EmergencyUser};
 use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
 use crate::content::headers::{self, Guard};
@@ -92,6 +92,7 @@ pub(crate) struct Publisher {
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
     accounts: Accounts,
+    emergency_user: Option<EmergencyUser>,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -141,6 +142,7 @@ impl Publisher {
         let run = [RandomState::new(), RandomState::new()];
         Self {
             accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
+            emergency_user: config.emergency_user,
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
