@@ -187,6 +187,12 @@ fn responses(operation: &Operation, schemas: &mut BTreeMap<String, Json>) -> Jso
             responses["200"] = json!({ "description": "OpenAPI 3.1.", "content": any });
         }
     }
+    if operation.view.is_none() && operation.is_safe() {
+        // The same address shows a page, or a file of any kind, to those who do not ask for JSON.
+        for status in ["200", "4XX", "5XX"] {
+            responses[status]["content"]["*/*"] = json!({});
+        }
+    }
     responses
 }
 
