@@ -375,7 +375,7 @@ impl Publisher {
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
             .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
-        let target = entitle::permitted(&visit, target)?;
+        let target = entitle::permitted(&visit, target, address.steps)?;
         self.answer_target(asked, visit, target, path.ends_in_slash)
     }
 

@@ -223,7 +223,7 @@ fn addressed(visit: &Visit, operation: &Operation, steps: &[String]) -> Result<A
     let find = |steps: &[String]| {
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, steps);
         let target = target.and_then(|target| line::within(visit, target)).map_err(PublishError::from)?;
-        entitle::permitted(visit, target)
+        entitle::permitted(visit, target, steps)
     };
     let makes = operation.method == Method::PUT && operation.view.is_none();
     match (find(steps)?, steps.split_last()) {
