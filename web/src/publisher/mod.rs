@@ -91,7 +91,7 @@ pub(crate) struct Publisher {
     hosts: HostTable,
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
     emergency_user: Option<EmergencyUser>,
     templates: Templates,
     compressed: Compressed,

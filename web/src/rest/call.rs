@@ -20,6 +20,7 @@ use serde_json::Value as Json;
 use super::dto;
 use super::json;
 use super::value::{Names, find_from, rfc3339, shown};
+use crate::auth::Accounts;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 use crate::publisher::deliver::Document;
@@ -37,6 +38,7 @@ pub(super) const COMMITS_MAX: usize = 1_000;
 pub(super) struct Call<'a> {
     pub(super) asked: &'a Asked,
     pub(super) visit: &'a Visit,
+    pub(super) accounts: &'a Accounts,
     /// The object that is addressed; where nothing is yet, its container.
     pub(super) object: &'a Arc<Object>,
     /// The name of what shall be made there.
@@ -86,13 +88,12 @@ pub(super) fn etag(revision: Tid) -> String {
 
 impl<'a> Call<'a> {
     pub(super) fn new(
-        asked: &'a Asked,
-        visit: &'a Visit,
+        (asked, visit, accounts): (&'a Asked, &'a Visit, &'a Accounts),
         object: &'a Arc<Object>,
         new: Option<&'a Name>,
         steps: Vec<&'a str>,
     ) -> Self {
-        Self { asked, visit, object, new, steps, query: asked.query() }
+        Self { asked, visit, accounts, object, new, steps, query: asked.query() }
     }
 
     /// The line that is read and written.

@@ -12,10 +12,12 @@
 //! - Every write is one commit, and says how to take it back.
 //! - Lists are bounded: what goes on has a `next`.
 
+mod account;
 mod call;
 mod container;
 mod content;
 mod dto;
+mod dto_account;
 mod dto_rights;
 mod dto_version;
 mod history;
@@ -176,7 +178,7 @@ impl Publisher {
         Ok(Step::Later(Box::new(move || {
             let Addressed { object, new } = &addressed;
             let arguments = arguments.iter().map(String::as_str).collect();
-            let call = Call::new(&asked, &visit, object, new.as_ref(), arguments);
+            let call = Call::new((&asked, &visit, &publisher.accounts), object, new.as_ref(), arguments);
             let answer = (operation.run)(&call);
             let answer = answer.map_err(|error| told(&visit, error));
             let response = answer.and_then(|answer| publisher.respond(&asked, &visit, operation, answer));

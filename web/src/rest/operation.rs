@@ -1,13 +1,13 @@
 //! The table of operations: it finds what a request asks for, and describes the interface.
 
 use axum::http::Method;
-use bough_core::security::permission::{HISTORY, LIST, PERMISSIONS, UNDO, VERSIONS};
+use bough_core::security::permission::{HISTORY, LIST, PERMISSIONS, SITE, UNDO, USERS, VERSIONS};
 
 use super::call::{Answer, Call};
 use super::openapi::{Schema, of};
 use super::{
-    container, dto, dto_rights, dto_version, history, merge, object, openapi, place, rights, search, undo,
-    version,
+    account, container, dto, dto_account, dto_rights, dto_version, history, merge, object, openapi, place,
+    rights, search, undo, version,
 };
 use crate::error::PublishError;
 
@@ -179,6 +179,25 @@ operations! {
             ("user", "A log-in name, the oid of a user, or `anonymous`; whoever asks if none is named.")
         ]
         takes Takes::Nothing; gives Gives::Json(of::<dto_rights::Why>); by rights::why;
+    get_credentials GET Object Some("credentials"), []
+        "Where a user is logged in, and with which tokens programs come as that user."
+        needs Some(USERS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_account::Credentials>); by account::get;
+    set_password PUT Object Some("credentials"), ["password"]
+        "Give a user a password. That ends the sessions of the one before."
+        needs Some(USERS); query [] takes Takes::Json(of::<dto_account::NewPassword>); gives Gives::Json(of::<dto_account::Changed>);
+        by account::set_password;
+    remove_password DELETE Object Some("credentials"), ["password"]
+        "Take a user's password away."
+        needs Some(USERS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_account::Changed>); by account::remove_password;
+    end_session DELETE Object Some("credentials"), ["sessions" "{session}"]
+        "End a session of a user."
+        needs Some(USERS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_account::Changed>); by account::end_session;
+    revoke_token DELETE Object Some("credentials"), ["tokens" "{token}"]
+        "Take a token of a user back."
+        needs Some(USERS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_account::Changed>); by account::revoke_token;
+    list_account_events GET Top Some("audit"), []
+        "What happened to accounts, newest first: log-ins, failures, passwords, sessions, tokens."
+        needs Some(SITE); query [LIMIT] takes Takes::Nothing; gives Gives::Json(of::<dto_account::AccountEvents>); by account::audit;
     undo POST Top Some("undo"), []
         "Take back commits, whatever happened since; or say what that would do."
         needs Some(UNDO); query [] takes Takes::Json(of::<dto::Undo>); gives Gives::Json(of::<dto::Written>); by undo::undo;

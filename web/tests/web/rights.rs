@@ -233,6 +233,44 @@ async fn users_are_objects_for_those_who_manage_them_and_nothing_for_others() {
 }
 
 #[tokio::test]
+async fn passwords_sessions_and_tokens_are_for_those_who_manage_the_user() {
+    let club = Club::new();
+    for (who, status) in [("", 404), (&*club.editor, 404), (&club.member, 404), (&club.manager, 200)] {
+        assert_eq!(club.ask(who, "GET", "/_users/ed/@@credentials", None).await.status, status, "{who}");
+    }
+    let wanted = Some(json!({"password": "a few words"}));
+    assert_eq!(
+        club.ask(&club.editor, "PUT", "/_users/mia/@@credentials/password", wanted.clone()).await.status,
+        404
+    );
+    assert_eq!(
+        club.ask(&club.manager, "PUT", "/_users/ed/@@credentials/password", wanted.clone()).await.status,
+        200
+    );
+    assert_eq!(club.ask(&club.manager, "PUT", "/open/@@credentials/password", wanted).await.status, 422);
+    let short = Some(json!({"password": "short"}));
+    assert_eq!(club.ask(&club.manager, "PUT", "/_users/ed/@@credentials/password", short).await.status, 422);
+    let basic = base64::engine::general_purpose::STANDARD.encode("ed:a few words");
+    assert_eq!(club.ask(&format!("Basic {basic}"), "GET", "/@@history", None).await.status, 200);
+    let held = club.ask(&club.manager, "GET", "/_users/ed/@@credentials", None).await.json();
+    assert_eq!(
+        (held["has_password"].as_bool(), held["tokens"].as_array().map(Vec::len)),
+        (Some(true), Some(1))
+    );
+    let url = format!("/_users/ed/@@credentials/tokens/{}", held["tokens"][0]["id"].as_str().unwrap());
+    assert_eq!(club.ask(&club.manager, "DELETE", &url, None).await.status, 200);
+    assert_eq!(
+        club.ask(&club.editor, "GET", "/@@history", None).await.status,
+        401,
+        "the token is nobody's now"
+    );
+    assert_eq!(club.ask(&club.manager, "DELETE", &url, None).await.status, 404);
+    let events = club.ask(&club.manager, "GET", "/@@audit", None).await.json();
+    assert_eq!(events["items"][0]["event"], "token-revoked");
+    assert_eq!(club.ask(&club.member, "GET", "/@@audit", None).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_restriction_is_not_undone_by_those_whom_it_restricts() {
     let club = Club::new();
     let tid = club.site.change(|draft| {
