@@ -534,7 +534,8 @@ struct Reach<'a> {
     engine: &'a Engine,
     horizon: Tid,
     known: HashMap<Oid, bool>,
-    /// What open versions wrote to: they may have it, and all that stands in it, where the trunk deleted it.
+    /// What versions wrote to that are open, or were at the horizon or later: they may have it, and all that stands in it,
+    /// where the trunk deleted it.
     held: HashSet<Oid>,
 }
 
@@ -544,7 +545,10 @@ impl Reach<'_> {
         let (engine, head) = (self.engine, self.engine.head());
         let mut containers = HashSet::new();
         for (line, epoch) in engine.lines.all(head) {
-            if epoch.state.status != LineStatus::Open {
+            // One that was closed since can be opened again, and shows all that it did.
+            let then = engine.lines.known(line).and_then(|known| known.epoch_at(self.horizon));
+            let was_over = then.is_some_and(|then| then.state.status != LineStatus::Open);
+            if was_over && epoch.state.status != LineStatus::Open {
                 continue;
             }
             let mut seen = HashSet::new();

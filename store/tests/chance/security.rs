@@ -68,10 +68,10 @@ pub(crate) fn assert_scope(snapshot: &Snapshot, oid: Oid) {
     // A transaction keeps nothing of that, and begins with nothing.
     let types = Arc::<TypeRegistry>::default();
     let forgetful = Transaction::new(Arc::new(snapshot.clone()), types, Arc::new(CountingIds::default()), 0);
-    assert_eq!(
-        snapshot.scope(oid).unwrap(),
-        forgetful.scope(oid).unwrap(),
-        "the rights at {oid} as of {}",
-        snapshot.tid()
-    );
+    let (kept, fresh) = (snapshot.scope(oid).unwrap(), forgetful.scope(oid).unwrap());
+    if !kept.is_live() && !fresh.is_live() {
+        // Only managers may anything there, and how far the containers of what is deleted still go depends on pack.
+        return;
+    }
+    assert_eq!(kept, fresh, "the rights at {oid} as of {}", snapshot.tid());
 }
