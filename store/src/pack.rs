@@ -545,10 +545,12 @@ impl Reach<'_> {
         let (engine, head) = (self.engine, self.engine.head());
         let mut containers = HashSet::new();
         for (line, epoch) in engine.lines.all(head) {
-            // One that was closed since can be opened again, and shows all that it did.
+            // One that was closed since can be opened again, and shows all that it did, unless its base is packed away.
             let then = engine.lines.known(line).and_then(|known| known.epoch_at(self.horizon));
             let was_over = then.is_some_and(|then| then.state.status != LineStatus::Open);
-            if was_over && epoch.state.status != LineStatus::Open {
+            if epoch.state.status != LineStatus::Open
+                && (was_over || engine.view(line, head)?.ground < self.horizon)
+            {
                 continue;
             }
             let mut seen = HashSet::new();
