@@ -279,7 +279,7 @@ impl<'a> Pack<'a> {
         let is_lost = match line {
             LineId::TRUNK => later == 0 && !is_container && !reach.is_reachable(oid)?,
             // What an open version holds may hide what the parent line has: it stays, also where it says "deleted".
-            _ => later == 0 && self.is_over(line),
+            _ => later == 0 && self.is_over(line)?,
         };
         if is_lost {
             self.report.objects_dropped += 1;
@@ -314,10 +314,13 @@ impl<'a> Pack<'a> {
         Ok(())
     }
 
-    /// Whether a version was closed or thrown away before the horizon.
-    fn is_over(&self, line: LineId) -> bool {
+    /// Whether a version was closed or thrown away before the horizon, and cannot be opened again.
+    fn is_over(&self, line: LineId) -> Result<bool, PackError> {
         let epoch = self.engine.lines.known(line).and_then(|found| found.epoch_at(self.report.horizon));
-        epoch.is_none_or(|epoch| epoch.state.status != LineStatus::Open) && self.engine.is_closed(line)
+        let was_over = epoch.is_none_or(|epoch| epoch.state.status != LineStatus::Open);
+        Ok(was_over
+            && self.engine.is_closed(line)
+            && self.engine.view(line, self.engine.head())?.ground < self.report.horizon)
     }
 
     fn run(mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<PackReport, PackError> {
@@ -545,12 +548,8 @@ impl Reach<'_> {
         let (engine, head) = (self.engine, self.engine.head());
         let mut containers = HashSet::new();
         for (line, epoch) in engine.lines.all(head) {
-            // One that was closed since can be opened again, and shows all that it did, unless its base is packed away.
-            let then = engine.lines.known(line).and_then(|known| known.epoch_at(self.horizon));
-            let was_over = then.is_some_and(|then| then.state.status != LineStatus::Open);
-            if epoch.state.status != LineStatus::Open
-                && (was_over || engine.view(line, head)?.ground < self.horizon)
-            {
+            // One that is closed can be opened again, unless its base is packed away.
+            if epoch.state.status != LineStatus::Open && engine.view(line, head)?.ground < self.horizon {
                 continue;
             }
             let mut seen = HashSet::new();
