@@ -24,7 +24,7 @@
 //! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `version`
 //! (private versions), `users` (users and groups), `rights` (who may do what, and why), `call` (methods of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
 //!
-//! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher.
+//! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher, [`admin_ui`] the management pages.
 
 mod call;
 mod error;
@@ -35,6 +35,7 @@ mod tx;
 mod users;
 mod version;
 
+pub use bough_admin_ui as admin_ui;
 pub use bough_core as core;
 pub use bough_core::merge::plan::Resolution;
 pub use bough_store as store;

@@ -2,6 +2,7 @@
 
 use std::net::ToSocketAddrs;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::Router;
 use bough_core::object_type::{ObjectType, TypeRegistry};
@@ -248,7 +249,8 @@ impl Site {
     /// The site as an axum router, to be served or nested elsewhere.
     pub fn router(&self) -> Router {
         let accounts = Some(self.accounts.clone());
-        bough_web::app(self.database.clone(), Config { accounts, ..Config::default() })
+        let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(bough_admin_ui::AdminUi::default())];
+        bough_web::app(self.database.clone(), Config { accounts, pages, ..Config::default() })
     }
 
     /// Serves the site over HTTP on `address` until the process ends. For more control take [`Site::router`].

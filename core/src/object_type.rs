@@ -16,6 +16,27 @@ use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
 use crate::{CellKey, Name, Oid};
 
+/// How people are asked for an attribute, where its kind alone does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Input {
+    /// As its kind suggests; a text in one line.
+    #[default]
+    ByKind,
+    /// A text of several lines.
+    Lines,
+    /// A text with marks in it, HTML or Markdown as the attribute named here says.
+    Markup {
+        /// The attribute that holds `html` or `markdown`.
+        format: &'static str,
+    },
+    /// A program, in a language that editors know by this name.
+    Code(&'static str),
+    /// One of these: what is stored, and what people call it.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// The name of a child of the object.
+    Child,
+}
+
 /// One attribute of a type.
 #[derive(Clone, Debug)]
 pub struct AttributeSpec {
@@ -27,6 +48,8 @@ pub struct AttributeSpec {
     pub label: String,
     /// What it holds where the object says nothing.
     pub default: Option<Value>,
+    /// How people are asked for it.
+    pub input: Input,
     /// Whether an object without it is incomplete.
     pub required: bool,
     /// How two changes of it merge.
@@ -44,6 +67,7 @@ impl AttributeSpec {
             kind,
             label: name.to_owned(),
             default: None,
+            input: Input::default(),
             required: false,
             merge: MergePolicy::default(),
         })
@@ -53,6 +77,12 @@ impl AttributeSpec {
     #[must_use]
     pub fn with_default(self, default: impl Into<Value>) -> Self {
         Self { default: Some(default.into()), ..self }
+    }
+
+    /// The same, asked for in this way.
+    #[must_use]
+    pub fn asked(self, input: Input) -> Self {
+        Self { input, ..self }
     }
 
     /// The same, required.

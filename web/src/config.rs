@@ -1,11 +1,13 @@
 //! What an application decides about its site over HTTP.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_log::AccessLog;
 use crate::auth::{Accounts, EmergencyUser, PasswordCost};
 use crate::hosts::{AddressRange, HostTable};
+use crate::pages::Pages;
 
 /// Bounds on what one request, or all of them together, may take.
 #[derive(Clone, Debug)]
@@ -97,6 +99,8 @@ pub struct Config {
     pub password_cost: PasswordCost,
     /// Who may everything while this runs, by name and password with each request, if anybody.
     pub emergency_user: Option<EmergencyUser>,
+    /// The families of pages behind views of their own, as that of management.
+    pub pages: Vec<Arc<dyn Pages>>,
     /// Where requests are recorded.
     pub access_log: AccessLog,
 }

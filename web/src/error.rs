@@ -152,48 +152,7 @@ impl From<MethodError> for PublishError {
 impl PublishError {
     /// The status of the response.
     pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => {
-                StatusCode::URI_TOO_LONG
-            }
-            Self::Path(_)
-            | Self::Moment(_)
-            | Self::Argument(_)
-            | Self::VersionTwice
-            | Self::BodyCut(_)
-            | Self::TwoHosts => StatusCode::BAD_REQUEST,
-            Self::Host(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Body { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
-            Self::Problem(problem) | Self::Failed(problem, _) => problem.code.facts().1,
-            Self::NotFound
-            | Self::NoSubtree(_)
-            | Self::Future { .. }
-            | Self::NoVersion { .. }
-            | Self::NotOpened { .. }
-            | Self::Link(_) => StatusCode::NOT_FOUND,
-            Self::Packed { .. } | Self::Discarded(_) | Self::LinkGone => StatusCode::GONE,
-            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::LogIn | Self::Template(TemplateError::Denied { asks: false }) => StatusCode::UNAUTHORIZED,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden(_)
-            | Self::CrossSite
-            | Self::Denied(_)
-            | Self::Template(TemplateError::Denied { asks: true }) => StatusCode::FORBIDDEN,
-            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Busy | Self::TooSlow | Self::Template(TemplateError::OutOfTime { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Panicked(_)
-            | Self::Spool(_)
-            | Self::Read(_)
-            | Self::History(_)
-            | Self::Versions(_)
-            | Self::Template(_)
-            | Self::Call(_)
-            | Self::Reply(_)
-            | Self::Accounts(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.code().facts().1
     }
 
     /// What the client is told.
@@ -278,8 +237,16 @@ impl PublishError {
 
     /// The same for programs.
     pub(crate) fn problem(&self) -> Problem {
-        let code = match self {
-            Self::Problem(problem) | Self::Failed(problem, _) => return problem.clone(),
+        match self {
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.clone(),
+            _ => Problem::new(self.code(), self.message()),
+        }
+    }
+
+    /// What kind of failure it is: the one table from which people and programs get the status.
+    fn code(&self) -> Code {
+        match self {
+            Self::Problem(problem) | Self::Failed(problem, _) => problem.code,
             Self::Path(PathProblem::TooLong { .. } | PathProblem::TooManySteps(_)) => Code::PathTooLong,
             Self::Path(_) => Code::Path,
             Self::Host(_) => Code::Host,
@@ -313,8 +280,7 @@ impl PublishError {
             | Self::Call(_)
             | Self::Accounts(_)
             | Self::Reply(_) => Code::Internal,
-        };
-        Problem::new(code, self.message())
+        }
     }
 
     /// Whether the fault is the server's, so that it belongs in the log.
@@ -402,18 +368,26 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_the_status_that_people_get() {
-        for error in [
-            PublishError::NotFound,
-            PublishError::Busy,
-            PublishError::LinkGone,
-            PublishError::Argument("x".into()),
-            PublishError::Body { bytes: 2, max: 1 },
-            PublishError::BodyLate,
-            PublishError::Reply("x".into()),
-            PublishError::Path(PathProblem::Dots),
+    fn each_failure_has_its_status() {
+        for (error, status) in [
+            (PublishError::NotFound, 404),
+            (PublishError::Busy, 503),
+            (PublishError::LinkGone, 410),
+            (PublishError::Argument("x".into()), 400),
+            (PublishError::Body { bytes: 2, max: 1 }, 413),
+            (PublishError::BodyLate, 408),
+            (PublishError::Reply("x".into()), 500),
+            (PublishError::Path(PathProblem::Dots), 400),
+            (PublishError::Path(PathProblem::TooLong { bytes: 2, max: 1 }), 414),
+            (PublishError::LogIn, 401),
+            (PublishError::Forbidden("View".into()), 403),
+            (PublishError::CrossSite, 403),
+            (PublishError::Host("x".into()), 421),
+            (PublishError::Method { allow: "GET".into() }, 405),
+            (PublishError::Range { bytes: 1 }, 416),
+            (PublishError::TooMany(Wait { secs: 1 }), 429),
         ] {
-            assert_eq!(error.problem().code.facts().1, error.status(), "{error}");
+            assert_eq!(error.status().as_u16(), status, "{error}");
         }
     }
 

@@ -16,6 +16,13 @@ pub(crate) fn pairs(text: &str) -> BTreeMap<String, Vec<String>> {
     all
 }
 
+/// The names and values, decoded, as they were written.
+pub(crate) fn list(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(PAIRS_MAX);
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(key, value)| (decode(key), decode(value))).collect()
+}
+
 /// Decodes a name or value; what is not UTF-8 becomes a mark that shows so.
 fn decode(text: &str) -> String {
     let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use axum::http::HeaderValue;
 
 use super::cookie::{Cookies, FORM};
-use super::secret::Secret;
+use super::secret::{Secret, random, to_hex};
 use crate::urlencoded;
 
 const PURPOSE: &str = "bough form 1";
@@ -57,6 +57,27 @@ impl FormSecret {
         self.secret.code(PURPOSE, b"").to_hex().to_string()
     }
 
+    /// The same, each time another text: so that nothing can be learnt of it from how well a page compresses that
+    /// also shows what somebody else chose.
+    pub(crate) fn masked_code(&self) -> String {
+        let mask: [u8; 32] = random();
+        let code = self.secret.code(PURPOSE, b"");
+        let masked: Vec<u8> = code.as_bytes().iter().zip(mask).map(|(code, mask)| code ^ mask).collect();
+        format!("{}{}", to_hex(&mask), to_hex(&masked))
+    }
+
+    /// Whether a text is a masked code of this browser.
+    pub(crate) fn accepts_masked(&self, text: &str) -> bool {
+        let halves = text.is_char_boundary(64).then(|| text.split_at(64));
+        let Some((mask, masked)) = halves else { return false };
+        let (Ok(mask), Ok(masked)) = (blake3::Hash::from_hex(mask), blake3::Hash::from_hex(masked)) else {
+            return false;
+        };
+        let mut code = *masked.as_bytes();
+        code.iter_mut().zip(mask.as_bytes()).for_each(|(code, mask)| *code ^= mask);
+        blake3::Hash::from_bytes(code) == self.secret.code(PURPOSE, b"")
+    }
+
     /// Whether this site showed the form to this browser. The comparison takes the same time wherever codes differ.
     pub(crate) fn accepts(&self, form: &Form) -> bool {
         let code = blake3::Hash::from_hex(form.get("code"));
@@ -91,6 +112,21 @@ mod tests {
         assert!(!FormSecret::of(None, Cookies::new(&theirs, false)).accepts(&form(&shown.code())));
         for wrong in ["", "0", &shown.code()[1..], &shown.secret.to_text()] {
             assert!(!again.accepts(&form(wrong)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_masked_code_is_another_text_each_time_and_counts_as_long_as_the_secret() {
+        let none = HeaderMap::new();
+        let (one, two) = (Secret::random(), Secret::random());
+        let of = |secret: &Secret| FormSecret::of(Some(secret), Cookies::new(&none, true));
+        let (first, second) = (of(&one).masked_code(), of(&one).masked_code());
+        assert_ne!(first, second);
+        assert!(of(&one).accepts_masked(&first) && of(&one).accepts_masked(&second));
+        assert!(!of(&two).accepts_masked(&first), "of another session");
+        let mixed = format!("{}{}", &first[..64], &second[64..]);
+        for wrong in ["", "0", &first[1..], &first[..64], &of(&one).code(), &mixed, &"é".repeat(64)] {
+            assert!(!of(&one).accepts_masked(wrong), "{wrong}");
         }
     }
 

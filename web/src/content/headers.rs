@@ -39,6 +39,8 @@ pub(crate) enum Guard {
     /// A page of the site.
     #[default]
     Page,
+    /// A page that the server makes by itself, within a policy of its own.
+    Own(HeaderValue),
     /// A file that is shown, heard or read, and that is all.
     Still,
     /// A file that could act, and must not.
@@ -91,7 +93,7 @@ impl Guard {
     /// What makes the tags of answers differ that are the same but for what they are allowed.
     pub(crate) fn mark(&self) -> Option<[u8; 8]> {
         let said: &[&[u8]] = match self {
-            Self::Page | Self::Still => return None,
+            Self::Page | Self::Own(_) | Self::Still => return None,
             Self::Inert => &[b"inert"],
             Self::Saved => &[b"saved"],
             Self::Boxed => &[b"boxed"],
@@ -119,6 +121,12 @@ pub fn secure(response: &mut Response<Body>, is_own_tls: bool) {
             headers.insert(CONTENT_SECURITY_POLICY, PAGE);
             headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
             keep_in(headers);
+        }
+        Guard::Own(policy) => {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+            headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+            keep_in(headers);
+            headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         }
         Guard::Still => keep_in(headers),
         Guard::Inert => {

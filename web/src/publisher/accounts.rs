@@ -125,7 +125,7 @@ impl Publisher {
             _ => None,
         };
         let secret = FormSecret::of(session.as_ref().map(|(key, _)| &key.secret), cookies);
-        let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+        let prefix = self.prefix(asked);
         let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
         let caller = Caller { publisher, asked, visit, here, prefix, session, secret };
         Ok(Some(Step::Awaited(Box::pin(async move { caller.answer(view).await.map(Step::Ready) }))))
@@ -222,7 +222,7 @@ impl Publisher {
             return None;
         }
         let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max).ok()?;
-        let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+        let prefix = self.prefix(asked);
         let next = asked.with_query(path.to_url(&prefix));
         let mut url = prefix;
         for step in Address::of(&path.steps).steps {

@@ -39,6 +39,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
     /// Its bytes.
     pub(crate) fn reader<'a>(&self, received: &'a Received) -> Reader<'a> {
         received.part(self.start, self.end)

@@ -70,6 +70,7 @@ use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
 use crate::error::{ErrorPage, PublishError};
 use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, is_local, named_host, origin};
+use crate::pages::{PageError, Pages};
 use crate::problem;
 use crate::rest::{prefers_json, wants_problem};
 use crate::serve::OwnTls;
@@ -87,12 +88,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A site over HTTP.
 pub(crate) struct Publisher {
-    database: Database,
+    pub(crate) database: Database,
     hosts: HostTable,
     trusted_proxies: Vec<AddressRange>,
     limits: Limits,
     pub(crate) accounts: Accounts,
     emergency_user: Option<EmergencyUser>,
+    /// The pages that the application adds.
+    pub(crate) added: Vec<Arc<dyn Pages>>,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -133,6 +136,16 @@ impl Failure {
     pub(crate) fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
         Self { error: error.into(), at: Some(Box::new((visit.clone(), Arc::clone(object)))) }
     }
+
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self.error, PublishError::NotFound)
+    }
+}
+
+impl From<Failure> for PageError {
+    fn from(failure: Failure) -> Self {
+        failure.error.into()
+    }
 }
 
 impl Publisher {
@@ -146,6 +159,7 @@ impl Publisher {
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
+            added: config.pages,
             templates: Templates::new(bounds),
             compressed: Compressed::new(limits.compressed_bytes_max),
             sanitised: Sanitised::new(limits.sanitised_bytes_max),
@@ -350,7 +364,7 @@ impl Publisher {
             return Ok(Step::Ready(response));
         }
         if path.has_empty_steps {
-            let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+            let prefix = self.prefix(asked);
             let url = asked.with_query(path.to_url(&prefix));
             return Ok(Step::Ready(redirect(StatusCode::PERMANENT_REDIRECT, &url, false)?));
         }
@@ -361,6 +375,9 @@ impl Publisher {
         }
         let is_safe = asked.parts.method.is_safe();
         let mut visit = self.visit(asked, address.moment)?;
+        if let Some(step) = self.pages(asked, &visit, &address)? {
+            return Ok(step);
+        }
         if let Some(step) = self.rest(asked, &visit, &address)? {
             return Ok(step);
         }
@@ -390,6 +407,11 @@ impl Publisher {
         } else {
             self.hosts.find(name)
         }
+    }
+
+    /// What every path of this host begins with.
+    pub(crate) fn prefix(&self, asked: &Asked) -> String {
+        self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default()
     }
 
     /// The site as this host shows it at this moment.
@@ -490,7 +512,7 @@ impl Publisher {
                 let path = asked.parts.uri.path().trim_end_matches('/').to_owned();
                 let path =
                     RequestPath::parse(&path, self.limits.path_bytes_max).map_err(PublishError::from)?;
-                let prefix = self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default();
+                let prefix = self.prefix(asked);
                 Ok(moved_to(path.to_url(&prefix))?)
             }
             Target::Method { object, method } => self.call_later(asked, visit, object, method),

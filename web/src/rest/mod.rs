@@ -265,7 +265,7 @@ fn make_at(visit: &Visit, container: Arc<Object>, last: &str) -> Result<Addresse
 }
 
 /// What who asks is told of a refused write: nothing of what he may not know of.
-fn told(visit: &Visit, error: PublishError) -> PublishError {
+pub(crate) fn told(visit: &Visit, error: PublishError) -> PublishError {
     let PublishError::Denied(denials) = error else { return error };
     let mut worst = None;
     for denial in &denials {

@@ -8,7 +8,7 @@ pub(crate) mod unknown;
 
 use bough_core::merge::MergePolicy;
 use bough_core::name::NameError;
-use bough_core::object_type::{AttributeSpec, Guards, PlainType, TypeRegistry, TypeSchema};
+use bough_core::object_type::{AttributeSpec, Guards, Input, PlainType, TypeRegistry, TypeSchema};
 use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
 use bough_core::{Name, Value};
 
@@ -37,7 +37,7 @@ fn folder_schema() -> Result<TypeSchema, NameError> {
         container: true,
         attributes: vec![
             labelled("title", "text", "Title")?,
-            labelled("default", "text", "Child that is shown for the folder")?,
+            labelled("default", "text", "Child that is shown for the folder")?.asked(Input::Child),
         ],
         ..TypeSchema::new("folder", "Folder")?
     })
@@ -47,8 +47,10 @@ fn page_schema() -> Result<TypeSchema, NameError> {
     Ok(TypeSchema {
         attributes: vec![
             labelled("title", "text", "Title")?,
-            labelled("body", "text", "Text")?.with_default(""),
-            labelled("format", "text", "Format: html or markdown")?.with_default("html"),
+            labelled("body", "text", "Text")?.with_default("").asked(Input::Markup { format: "format" }),
+            labelled("format", "text", "Format")?
+                .with_default("html")
+                .asked(Input::Choice(&[("html", "HTML"), ("markdown", "Markdown")])),
         ],
         ..TypeSchema::new("page", "Page")?
     })
@@ -57,7 +59,7 @@ fn page_schema() -> Result<TypeSchema, NameError> {
 fn template_schema() -> Result<TypeSchema, NameError> {
     Ok(TypeSchema {
         attributes: vec![
-            labelled("source", "text", "Source")?.required(),
+            labelled("source", "text", "Source")?.required().asked(Input::Code("jinja")),
             labelled("content_type", "text", "Media type of what it makes")?,
         ],
         applicable: true,

@@ -1,0 +1,20 @@
+// Times in the reader's own zone; how long ago, where that says more.
+const ago = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const near = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** @param {ParentNode} within */
+export function localise(within) {
+  for (const time of within.querySelectorAll("time[datetime]")) {
+    const then = new Date(/** @type {HTMLTimeElement} */ (time).dateTime);
+    const seconds = (then.getTime() - Date.now()) / 1000;
+    if (Number.isNaN(seconds)) continue;
+    time.setAttribute("title", full.format(then));
+    if (seconds > -50) time.textContent = "just now";
+    else if (seconds > -3000) time.textContent = ago.format(Math.round(seconds / 60), "minute");
+    else if (seconds > -80000) time.textContent = ago.format(Math.round(seconds / 3600), "hour");
+    else time.textContent = near.format(then);
+  }
+}
+
+localise(document);

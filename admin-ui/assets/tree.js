@@ -1,0 +1,34 @@
+// Branches of the tree open where they are.
+document.addEventListener("click", async (event) => {
+  const fold = /** @type {Element} */ (event.target).closest("a.fold[data-branch]");
+  if (!(fold instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const item = /** @type {HTMLElement} */ (fold.closest("li"));
+  const shown = item.querySelector(":scope > ul");
+  const open = fold.getAttribute("aria-expanded") !== "true";
+  if (shown) shown.toggleAttribute("hidden", !open);
+  else {
+    fold.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(/** @type {string} */ (fold.dataset.branch));
+      if (!answer.ok) throw new Error(answer.statusText);
+      item.insertAdjacentHTML("beforeend", await answer.text());
+    } catch {
+      location.href = fold.href;
+      return;
+    } finally {
+      fold.removeAttribute("aria-busy");
+    }
+  }
+  fold.setAttribute("aria-expanded", String(open));
+  fold.textContent = open ? "▾" : "▸";
+});
+
+// Space does what it does to buttons.
+document.addEventListener("keydown", (event) => {
+  const fold = /** @type {Element} */ (event.target);
+  if (event.key === " " && fold.matches("a.fold")) {
+    event.preventDefault();
+    /** @type {HTMLElement} */ (fold).click();
+  }
+});

@@ -1,0 +1,41 @@
+//! Gathers what browsers get: the files of `assets`, in a folder named by what is in them.
+//!
+//! The name lets browsers keep them for ever, and lets modules import each other by their plain names.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=assets");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?);
+    let assets = out.join("assets");
+    if assets.exists() {
+        fs::remove_dir_all(&assets)?;
+    }
+    let mut hasher = blake3::Hasher::new();
+    copy(Path::new("assets"), &assets, &mut hasher)?;
+    let mark: String = hasher.finalize().to_hex().chars().take(12).collect();
+    println!("cargo::rustc-env=BOUGH_ASSETS_MARK={mark}");
+    Ok(())
+}
+
+/// Copies a folder, in the order of its names, so that the same files have the same mark.
+fn copy(from: &Path, to: &Path, hasher: &mut blake3::Hasher) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&path, &to, hasher)?;
+            continue;
+        }
+        let bytes = fs::read(&path)?;
+        hasher
+            .update(entry.file_name().as_encoded_bytes())
+            .update(&[0])
+            .update(blake3::hash(&bytes).as_bytes());
+        fs::write(to, bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Messages: what was just done, with the button that takes it back.
+//!
+//! A form that did something sends the browser to a page whose address names the commit (`?did=TID`), so the message is
+//! there again after a reload and in no session. It is shown to whoever made the commit.
+
+use bough_core::Tid;
+use bough_store::Kind;
+use bough_web::pages::{PageAnswer, PageRequest};
+
+/// What a page says on top.
+pub(crate) struct Message {
+    /// `good`, `warn` or `bad`.
+    pub(crate) mood: &'static str,
+    pub(crate) text: String,
+    /// The commit that can be taken back, and what the button says.
+    pub(crate) undo: Option<(String, &'static str)>,
+}
+
+impl Message {
+    pub(crate) fn good(text: impl Into<String>) -> Self {
+        Self { mood: "good", text: text.into(), undo: None }
+    }
+
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Self { mood: "bad", text: text.into(), undo: None }
+    }
+
+    /// What the address says was done.
+    pub(super) fn of_request(request: &PageRequest) -> Option<Self> {
+        if request.query("nothing").is_some() {
+            return Some(Self {
+                mood: "warn",
+                text: "Nothing was changed: it was like that already.".into(),
+                undo: None,
+            });
+        }
+        let tid: Tid = request.query("did")?.parse().ok()?;
+        let record = request.database().commit_record(tid).ok()?;
+        if record.principal != request.actor().name() {
+            return None;
+        }
+        let is_undo = matches!(record.kind, Kind::Undo { .. });
+        let can_be_undone =
+            !matches!(record.kind, Kind::Create | Kind::Open { .. } | Kind::Update { .. } | Kind::Discard);
+        let undo = can_be_undone.then(|| (tid.to_string(), if is_undo { "Redo" } else { "Undo" }));
+        Some(Self { undo, ..Self::good(format!("{}.", record.sentence.trim_end_matches('.'))) })
+    }
+}
+
+/// "Look there", at a page that says what the commit did; none stands for a form that changed nothing.
+pub(crate) fn done(url: &str, tid: Option<Tid>) -> PageAnswer {
+    let between = if url.contains('?') { '&' } else { '?' };
+    PageAnswer::SeeOther(match tid {
+        Some(tid) => format!("{url}{between}did={tid}"),
+        None => format!("{url}{between}nothing=1"),
+    })
+}

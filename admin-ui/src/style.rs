@@ -1,0 +1,18 @@
+//! The design system on a page of its own: every component as it is to be used, with its markup.
+
+use askama::Template;
+use bough_web::pages::{PageAnswer, PageError, PageRequest};
+
+use crate::frame::Frame;
+use crate::page;
+
+#[derive(Template)]
+#[template(path = "style.html")]
+struct StylePage {
+    frame: Frame,
+}
+
+/// `@@manage/style`.
+pub(crate) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
+    page::show(&StylePage { frame: Frame::new(request, request.top(), "Components")? })
+}
