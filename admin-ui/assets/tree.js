@@ -32,3 +32,22 @@ document.addEventListener("keydown", (event) => {
     /** @type {HTMLElement} */ (fold).click();
   }
 });
+
+// In the tree the arrows go from row to row, and open and close branches.
+document.addEventListener("keydown", (event) => {
+  const at = /** @type {Element} */ (event.target).closest(".tree a");
+  if (!at || event.ctrlKey || event.altKey || event.metaKey) return;
+  const rows = [...document.querySelectorAll(".tree a.to")].filter((row) => row.checkVisibility());
+  const row = /** @type {HTMLElement} */ (at.closest(".row").querySelector("a.to"));
+  const fold = at.closest(".row").querySelector("a.fold");
+  const number = rows.indexOf(row);
+  const open = fold?.getAttribute("aria-expanded") === "true";
+  if (event.key === "ArrowDown") rows[number + 1]?.focus();
+  else if (event.key === "ArrowUp") rows[number - 1]?.focus();
+  else if (event.key === "ArrowRight" && fold && !open) fold.click();
+  else if (event.key === "ArrowRight") rows[number + 1]?.focus();
+  else if (event.key === "ArrowLeft" && fold && open) fold.click();
+  else if (event.key === "ArrowLeft") at.closest("ul")?.closest("li")?.querySelector("a.to")?.focus();
+  else return;
+  event.preventDefault();
+});

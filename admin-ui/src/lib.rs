@@ -13,6 +13,7 @@
 //! - Every list is bounded.
 
 mod assets;
+mod find;
 mod frame;
 mod message;
 mod page;
@@ -69,6 +70,7 @@ impl AdminUi {
         };
         request.require(object, MANAGE)?;
         match steps {
+            ["find"] => find::answer(request),
             ["tree"] => tree::branch(request),
             ["style"] => style::answer(request),
             _ => Err(PageError::not_found()),
