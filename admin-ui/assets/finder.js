@@ -9,7 +9,7 @@ function build() {
   dialog = document.createElement("dialog");
   dialog.className = "finder";
   dialog.setAttribute("aria-label", "Find and open");
-  dialog.innerHTML = `<input type="search" role="combobox" aria-expanded="true" aria-controls="found" aria-autocomplete="list"
+  dialog.innerHTML = `<input type="text" role="combobox" aria-expanded="true" aria-controls="found" aria-autocomplete="list"
     aria-label="Name, title, type, or a path that begins with /" placeholder="Name, title, type, or /path" autocomplete="off">
     <ol id="found" role="listbox" aria-label="Found"></ol><p class="soft small" role="status"></p>`;
   document.body.append(dialog);

@@ -10,9 +10,11 @@ use crate::page;
 #[template(path = "style.html")]
 struct StylePage {
     frame: Frame,
+    icons: &'static [&'static str],
 }
 
 /// `@@manage/style`.
 pub(crate) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
-    page::show(&StylePage { frame: Frame::new(request, request.top(), "Components")? })
+    let icons = &["folder", "page", "template", "file", "image", "link", "user", "users", "object"];
+    page::show(&StylePage { frame: Frame::new(request, request.top(), "Components")?, icons })
 }

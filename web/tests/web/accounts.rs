@@ -8,9 +8,9 @@ use bough_web::{AccessLog, Config, built_in_types};
 
 use crate::site::{Answer, TestSite, name};
 
-const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1 };
+pub(crate) const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1 };
 
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     site: &'a TestSite,
     cookies: Vec<(String, String)>,
 }
@@ -20,7 +20,7 @@ fn site() -> TestSite {
 }
 
 /// Adds a user to the users of a folder.
-fn add_user(site: &TestSite, folder: &str, user: &str, roles: &[&str], password: &str) -> Oid {
+pub(crate) fn add_user(site: &TestSite, folder: &str, user: &str, roles: &[&str], password: &str) -> Oid {
     let roles: Vec<Value> = roles.iter().map(|role| Value::text(*role)).collect();
     let folder = site.oid(folder);
     site.change(|draft| {
@@ -39,11 +39,11 @@ fn add_user(site: &TestSite, folder: &str, user: &str, roles: &[&str], password:
 }
 
 impl<'a> Browser<'a> {
-    fn new(site: &'a TestSite) -> Self {
+    pub(crate) fn new(site: &'a TestSite) -> Self {
         Self { site, cookies: Vec::new() }
     }
 
-    async fn send(&mut self, method: Method, url: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn send(&mut self, method: Method, url: &str, form: &[(&str, &str)]) -> Answer {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let form: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let request = Request::builder()
@@ -68,12 +68,12 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    async fn get(&mut self, url: &str) -> Answer {
+    pub(crate) async fn get(&mut self, url: &str) -> Answer {
         self.send(Method::GET, url, &[]).await
     }
 
     /// Opens a page, fills in its form and sends it, with all that the form held before.
-    async fn submit(&mut self, url: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&mut self, url: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.get(url).await.text();
         let hidden: Vec<_> = ["code", "next", "key"]
             .into_iter()

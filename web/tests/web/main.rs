@@ -7,6 +7,7 @@ mod errors;
 mod hosts;
 mod matrix;
 mod moments;
+mod pages;
 mod paths;
 mod previews;
 mod rest;
