@@ -703,7 +703,9 @@ fn worth_keeping(edits: Vec<Edit>) -> Vec<Arc<Object>> {
     if edits.len() > WRITTEN_KEPT_MAX {
         return Vec::new();
     }
-    edits.into_iter().map(|edit| edit.after).collect()
+    let written = edits.into_iter().map(|edit| edit.after);
+    // Of what a version made and holds nothing of any more, a reader finds no object, not one without cells.
+    written.filter(|object| !object.cells().is_empty()).collect()
 }
 
 fn structural(oid: Oid, violation: Violation) -> Conflict {

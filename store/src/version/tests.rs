@@ -331,6 +331,22 @@ fn the_history_of_an_object_goes_on_below_the_version() {
     assert!(trunk.commit_record(on_v).is_err(), "a version's commits are nobody else's");
 }
 
+/// The cache held it as an object without cells, the disk as none: what went along with a merge of parts depended on
+/// which of them was asked.
+#[test]
+fn what_was_unmade_in_a_version_is_not_there_whether_the_cache_or_the_disk_is_asked() {
+    let trunk = seeded("/a\n");
+    let v = version(&trunk, "v");
+    let made = v.add_text("/a/x title=one");
+    let x = oid(&v, "/a/x");
+    undo(&v, made);
+    assert_eq!(v.snapshot().object(x).unwrap(), None);
+    v.add_text("/a/y");
+    let y = oid(&v, "/a/y");
+    v.discard_part(&[Pick::Object(y)], false, Note::edit("Discarded")).unwrap();
+    assert_eq!(v.snapshot().object(y).unwrap(), None);
+}
+
 #[test]
 fn an_object_never_has_two_states_at_one_revision_of_one_shelf() {
     let trunk = seeded("/a title=one body=x\n");
