@@ -19,7 +19,7 @@ use bough_core::snapshot::{Chain, ReadError, chain, chain_path};
 use bough_core::transaction::ObjectChange;
 use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Place, Tid};
 
-use crate::commit::{CommitError, append_and_show, next_tid};
+use crate::commit::{CommitError, append_and_show, check_open, next_tid};
 use crate::database::Database;
 use crate::draft::Stage;
 use crate::engine::{BACK_DEPTH_MAX, Engine, StoreError, read_error};
@@ -261,12 +261,14 @@ impl Database {
     /// Takes back these commits, in one new commit. None if they left no trace that could be taken back.
     ///
     /// # Errors
-    /// [`UndoError::Blocked`] with everything that stands against it; nothing was changed.
+    /// [`UndoError::Blocked`] with everything that stands against it, [`CommitError::VersionClosed`] in a version that is
+    /// not open; nothing was changed.
     pub fn undo(&self, of: &[Tid], choices: &UndoChoices, note: Note) -> Result<Option<Tid>, UndoError> {
         let engine = &self.inner.engine;
         engine.index.wait_for_room().map_err(|error| CommitError::Index(Arc::new(error)))?;
         // Planned while nobody else commits: what is checked is what is done.
         let _lead = self.inner.committer.lead();
+        check_open(engine, self.line)?;
         let snapshot = self.snapshot();
         let mut plan = plan(engine, &snapshot, of, choices)?;
         let note = Note { kind: Kind::Undo { of: plan.of.clone() }, ..note };

@@ -692,6 +692,9 @@ impl Play {
         let found = self.on(line).undo(&[tid], &UndoChoices::default(), note());
         let now = self.tree(line);
         let undone = match found {
+            Ok(_) if self.lines[line].status != LineStatus::Open => {
+                panic!("undone in a version that is not open")
+            }
             Ok(undone) => undone,
             Err(UndoError::Blocked { blockers }) => {
                 assert!(!blockers.is_empty());
