@@ -8,6 +8,7 @@
 //! Where the newest record of an object is one of the undone commits', nothing is compared or copied: the new record
 //! only points back. So an import of any number of objects is taken back by reading its heads.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -283,7 +284,8 @@ impl Database {
             let reopened = match choices.reopen {
                 true => {
                     let origin = (&note, (tid, now));
-                    reopening(engine, self.line, &plan.of, choices, origin, &mut own_stage)?
+                    let after = After::new(engine, self.line, &plan);
+                    reopening(engine, self.line, &plan.of, choices, origin, &mut own_stage, &after)?
                 }
                 false => Vec::new(),
             };
@@ -323,6 +325,52 @@ struct Plan {
     /// The same in a version.
     own: Vec<OwnBack>,
     blockers: Vec<Blocker>,
+}
+
+/// What cells hold after an undo.
+pub(crate) struct After<'p> {
+    engine: &'p Engine,
+    line: LineId,
+    plan: &'p Plan,
+    /// Gathered when it is asked for.
+    becoming: OnceCell<HashMap<Oid, Becomes<'p>>>,
+}
+
+/// What an undo makes of one object.
+enum Becomes<'p> {
+    Back(&'p GoBack),
+    With(&'p [CellChange]),
+    /// In a version.
+    Seen(Option<&'p Object>),
+}
+
+impl<'p> After<'p> {
+    fn new(engine: &'p Engine, line: LineId, plan: &'p Plan) -> Self {
+        Self { engine, line, plan, becoming: OnceCell::new() }
+    }
+
+    /// What a cell holds then that holds `now`.
+    pub(crate) fn content(
+        &self,
+        oid: Oid,
+        key: &CellKey,
+        now: Option<&Content>,
+    ) -> Result<Option<Content>, StoreError> {
+        let becoming = self.becoming.get_or_init(|| self.plan.becoming());
+        Ok(match becoming.get(&oid) {
+            None => now.cloned(),
+            Some(Becomes::Back(GoBack { to: None, .. })) => None,
+            Some(Becomes::Back(GoBack { to: Some((tid, _)), .. })) => {
+                let then = self.engine.object(self.line, oid, *tid)?;
+                then.as_ref().and_then(|object| object.content(key)).cloned()
+            }
+            Some(Becomes::With(cells)) => match cells.iter().find(|(changed, _)| changed == key) {
+                Some((_, content)) => content.clone(),
+                None => now.cloned(),
+            },
+            Some(Becomes::Seen(then)) => then.and_then(|object| object.content(key)).cloned(),
+        })
+    }
 }
 
 fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices) -> Result<Plan, UndoError> {
@@ -734,6 +782,13 @@ impl Plan {
         }
         let own = self.own.iter().map(|back| (back.oid, back.own.clone())).collect();
         overlay.weave_own(own, None, origin)
+    }
+
+    fn becoming(&self) -> HashMap<Oid, Becomes<'_>> {
+        let back = self.back.iter().map(|back| (back.oid, Becomes::Back(back)));
+        let merged = self.merged.iter().map(|change| (change.oid, Becomes::With(&change.cells)));
+        let own = self.own.iter().map(|back| (back.oid, Becomes::Seen(back.then.as_ref())));
+        back.chain(merged).chain(own).collect()
     }
 
     fn block_one(
