@@ -8,6 +8,7 @@
 //! Where the newest record of an object is one of the undone commits', nothing is compared or copied: the new record
 //! only points back. So an import of any number of objects is taken back by reading its heads.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use bough_core::snapshot::{Chain, ReadError, chain, chain_path};
 use bough_core::transaction::ObjectChange;
 use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Place, Tid};
 
-use crate::commit::{CommitError, append_and_show, next_tid};
+use crate::commit::{CommitError, append_and_show, check_open, next_tid};
 use crate::database::Database;
 use crate::draft::Stage;
 use crate::engine::{BACK_DEPTH_MAX, Engine, StoreError, read_error};
@@ -261,12 +262,14 @@ impl Database {
     /// Takes back these commits, in one new commit. None if they left no trace that could be taken back.
     ///
     /// # Errors
-    /// [`UndoError::Blocked`] with everything that stands against it; nothing was changed.
+    /// [`UndoError::Blocked`] with everything that stands against it, [`CommitError::VersionClosed`] in a version that is
+    /// not open; nothing was changed.
     pub fn undo(&self, of: &[Tid], choices: &UndoChoices, note: Note) -> Result<Option<Tid>, UndoError> {
         let engine = &self.inner.engine;
         engine.index.wait_for_room().map_err(|error| CommitError::Index(Arc::new(error)))?;
         // Planned while nobody else commits: what is checked is what is done.
         let _lead = self.inner.committer.lead();
+        check_open(engine, self.line)?;
         let snapshot = self.snapshot();
         let mut plan = plan(engine, &snapshot, of, choices)?;
         let note = Note { kind: Kind::Undo { of: plan.of.clone() }, ..note };
@@ -281,7 +284,8 @@ impl Database {
             let reopened = match choices.reopen {
                 true => {
                     let origin = (&note, (tid, now));
-                    reopening(engine, self.line, &plan.of, choices, origin, &mut own_stage)?
+                    let after = After::new(engine, self.line, &plan);
+                    reopening(engine, self.line, &plan.of, choices, origin, &mut own_stage, &after)?
                 }
                 false => Vec::new(),
             };
@@ -321,6 +325,52 @@ struct Plan {
     /// The same in a version.
     own: Vec<OwnBack>,
     blockers: Vec<Blocker>,
+}
+
+/// What cells hold after an undo.
+pub(crate) struct After<'p> {
+    engine: &'p Engine,
+    line: LineId,
+    plan: &'p Plan,
+    /// Gathered when it is asked for.
+    becoming: OnceCell<HashMap<Oid, Becomes<'p>>>,
+}
+
+/// What an undo makes of one object.
+enum Becomes<'p> {
+    Back(&'p GoBack),
+    With(&'p [CellChange]),
+    /// In a version.
+    Seen(Option<&'p Object>),
+}
+
+impl<'p> After<'p> {
+    fn new(engine: &'p Engine, line: LineId, plan: &'p Plan) -> Self {
+        Self { engine, line, plan, becoming: OnceCell::new() }
+    }
+
+    /// What a cell holds then that holds `now`.
+    pub(crate) fn content(
+        &self,
+        oid: Oid,
+        key: &CellKey,
+        now: Option<&Content>,
+    ) -> Result<Option<Content>, StoreError> {
+        let becoming = self.becoming.get_or_init(|| self.plan.becoming());
+        Ok(match becoming.get(&oid) {
+            None => now.cloned(),
+            Some(Becomes::Back(GoBack { to: None, .. })) => None,
+            Some(Becomes::Back(GoBack { to: Some((tid, _)), .. })) => {
+                let then = self.engine.object(self.line, oid, *tid)?;
+                then.as_ref().and_then(|object| object.content(key)).cloned()
+            }
+            Some(Becomes::With(cells)) => match cells.iter().find(|(changed, _)| changed == key) {
+                Some((_, content)) => content.clone(),
+                None => now.cloned(),
+            },
+            Some(Becomes::Seen(then)) => then.and_then(|object| object.content(key)).cloned(),
+        })
+    }
 }
 
 fn plan(engine: &Engine, snapshot: &Snapshot, of: &[Tid], choices: &UndoChoices) -> Result<Plan, UndoError> {
@@ -732,6 +782,13 @@ impl Plan {
         }
         let own = self.own.iter().map(|back| (back.oid, back.own.clone())).collect();
         overlay.weave_own(own, None, origin)
+    }
+
+    fn becoming(&self) -> HashMap<Oid, Becomes<'_>> {
+        let back = self.back.iter().map(|back| (back.oid, Becomes::Back(back)));
+        let merged = self.merged.iter().map(|change| (change.oid, Becomes::With(&change.cells)));
+        let own = self.own.iter().map(|back| (back.oid, Becomes::Seen(back.then.as_ref())));
+        back.chain(merged).chain(own).collect()
     }
 
     fn block_one(

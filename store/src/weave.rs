@@ -250,13 +250,19 @@ impl<'a> Overlay<'a> {
     }
 
     fn child(&self, parent: Oid, name: &Name) -> Result<Option<Oid>, ReadError> {
-        match self.names.get(&(parent, name.clone())) {
-            Some(child) => Ok(*child),
-            None => self
-                .engine
-                .seen_child(&self.view, parent, name.as_str())
-                .map_err(read_error(format!("child `{name}` of {parent}"))),
+        if let Some(child) = self.names.get(&(parent, name.clone())) {
+            return Ok(*child);
         }
+        let of = |error| read_error(format!("child `{name}` of {parent}"))(error);
+        let child = self.engine.seen_child(&self.view, parent, name.as_str()).map_err(of)?;
+        // An update may put elsewhere what its new base has there: no place that it gives up tells of that.
+        if let Some(oid) = child
+            && self.objects.contains_key(&oid)
+            && !matches!(self.standing(oid)?, Standing::At(at) if at.parent == parent && at.name == *name)
+        {
+            return Ok(None);
+        }
+        Ok(child)
     }
 
     fn take_in(&mut self, stage: &Stage) {
@@ -697,7 +703,9 @@ fn worth_keeping(edits: Vec<Edit>) -> Vec<Arc<Object>> {
     if edits.len() > WRITTEN_KEPT_MAX {
         return Vec::new();
     }
-    edits.into_iter().map(|edit| edit.after).collect()
+    let written = edits.into_iter().map(|edit| edit.after);
+    // Of what a version made and holds nothing of any more, a reader finds no object, not one without cells.
+    written.filter(|object| !object.cells().is_empty()).collect()
 }
 
 fn structural(oid: Oid, violation: Violation) -> Conflict {

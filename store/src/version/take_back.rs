@@ -15,7 +15,7 @@ use crate::engine::{Engine, StoreError, read_error};
 use crate::line::{LineId, LineState, LineStatus};
 use crate::note::{Kind, Note};
 use crate::own::{Own, OwnBase, OwnCell};
-use crate::undo::{BlockedCell, BlockerReason, Touch, UndoChoices, UndoError};
+use crate::undo::{After, BlockedCell, BlockerReason, Touch, UndoChoices, UndoError};
 use crate::version::VersionError;
 use crate::view::View;
 use crate::weave::{Origin, Woven};
@@ -122,7 +122,8 @@ pub(crate) fn own_back(
     Ok(OwnBack { oid, changes: held != own, own, now, then, blocked })
 }
 
-/// For each version that one of these commits merged, the frames that give it back what an undo takes away.
+/// For each version that one of these commits merged, the frames that give it back what an undo takes away. `after` is
+/// what that leaves on this line.
 pub(crate) fn reopening(
     engine: &Arc<Engine>,
     line: LineId,
@@ -130,6 +131,7 @@ pub(crate) fn reopening(
     choices: &UndoChoices,
     origin: (&Note, (Tid, u64)),
     stage: &mut crate::draft::Stage,
+    after: &After<'_>,
 ) -> Result<Vec<Woven>, UndoError> {
     let (note, moment) = origin;
     let mut given_back: BTreeMap<LineId, HashMap<Oid, Own>> = BTreeMap::new();
@@ -167,10 +169,10 @@ pub(crate) fn reopening(
                     // Where others changed it since, the undo leaves something else than there was before the merge.
                     // And the version may lie on another line than that into which it was merged.
                     let now = now.as_ref().and_then(|object| object.content(key));
-                    let base = if now == merged && lies_on_it {
-                        OwnBase::At(moment.0)
-                    } else {
-                        OwnBase::Kept(was.cloned())
+                    let base = match (now == merged, lies_on_it) {
+                        (true, true) => OwnBase::At(moment.0),
+                        (true, false) => OwnBase::Kept(after.content(oid, key, now)?),
+                        (false, _) => OwnBase::Kept(was.cloned()),
                     };
                     let cell = OwnCell { tid: written, base, content };
                     own.put(key.clone(), cell);

@@ -5,7 +5,7 @@ use bough_core::{Oid, Snapshot as _, Tid};
 
 use crate::testing::{open_on, path, seed, seeded};
 use crate::version::{Management, MergeChoice, Merged, NewVersion, Pick, VersionError};
-use crate::{Database, LineStatus, Note, UndoChoices};
+use crate::{CommitError, Database, LineStatus, Note, UndoChoices, UndoError};
 
 fn version(database: &Database, name: &str) -> Database {
     let new = NewVersion { name: name.into(), ..NewVersion::default() };
@@ -329,6 +329,34 @@ fn the_history_of_an_object_goes_on_below_the_version() {
     assert_eq!(tids, [on_v, on_trunk], "what the version does not show is not in it");
     assert_eq!(v.commit_record(on_trunk).unwrap().sentence, "Did");
     assert!(trunk.commit_record(on_v).is_err(), "a version's commits are nobody else's");
+}
+
+#[test]
+fn nothing_is_undone_in_a_version_that_is_not_open() {
+    let trunk = seeded("/a title=one\n");
+    let v = version(&trunk, "v");
+    let set = v.set("/a", "title", "mine");
+    let closed = Management { status: Some(LineStatus::Closed), ..Management::default() };
+    v.manage_version(&closed, Note::edit("Closed")).unwrap();
+    let refused = v.undo(&[set], &UndoChoices::default(), Note::edit("Undid"));
+    assert!(matches!(refused, Err(UndoError::Commit(CommitError::VersionClosed { .. }))), "{refused:?}");
+    assert_eq!(v.text(), "/a title=mine\n");
+}
+
+/// The cache held it as an object without cells, the disk as none: what went along with a merge of parts depended on
+/// which of them was asked.
+#[test]
+fn what_was_unmade_in_a_version_is_not_there_whether_the_cache_or_the_disk_is_asked() {
+    let trunk = seeded("/a\n");
+    let v = version(&trunk, "v");
+    let made = v.add_text("/a/x title=one");
+    let x = oid(&v, "/a/x");
+    undo(&v, made);
+    assert_eq!(v.snapshot().object(x).unwrap(), None);
+    v.add_text("/a/y");
+    let y = oid(&v, "/a/y");
+    v.discard_part(&[Pick::Object(y)], false, Note::edit("Discarded")).unwrap();
+    assert_eq!(v.snapshot().object(y).unwrap(), None);
 }
 
 #[test]

@@ -28,10 +28,12 @@ impl Fork {
         (trunk, v)
     }
 
-    /// The merge asks nothing and gives that.
+    /// The merge asks nothing and gives that, and so does an update before it.
     pub(crate) fn merges_to(&self, expected: &str) {
         let (trunk, v) = self.make();
         assert_merges(&trunk, &v, expected);
+        let (trunk, v) = self.make();
+        assert_updates(&trunk, &v, expected);
     }
 
     /// There is nothing to write: both did the same.
@@ -45,11 +47,15 @@ impl Fork {
         assert_sound(&trunk);
     }
 
-    /// The merge asks one thing, and changes nothing before that is answered; with this answer it gives that.
+    /// The merge asks one thing, and changes nothing before that is answered; with this answer it gives that, and so
+    /// does an update.
     pub(crate) fn settles(&self, answer: impl Fn(&Database, &VersionConflict) -> Resolution, expected: &str) {
         let (trunk, v) = self.make();
-        settle(&v, answer);
+        settle(&v, &answer);
         assert_merges(&trunk, &v, expected);
+        let (trunk, v) = self.make();
+        settle(&v, answer);
+        assert_updates(&trunk, &v, expected);
     }
 
     /// The only conflict.
@@ -119,6 +125,16 @@ pub(crate) fn assert_merges(trunk: &Database, v: &Database, expected: &str) {
     assert_eq!(v.text(), expected, "after the undo of the merge and an update");
     merged(v);
     assert_eq!((trunk.text().as_str(), v.text().as_str()), (expected, expected), "updated and merged again");
+    assert_sound(trunk);
+}
+
+/// Updates and merges: the version shows at once what the trunk becomes.
+fn assert_updates(trunk: &Database, v: &Database, expected: &str) {
+    let before = trunk.text();
+    update(v).unwrap();
+    assert_eq!((trunk.text(), v.text().as_str()), (before, expected), "after the update");
+    merged(v);
+    assert_eq!((trunk.text().as_str(), v.text().as_str()), (expected, expected), "merged after the update");
     assert_sound(trunk);
 }
 

@@ -92,6 +92,26 @@ fn case_28_undo_in_a_version_of_what_was_merged_since_is_a_change_of_its_own() {
     assert_eq!(value(&trunk, "/a", "count"), Some(Value::Counter(115)));
 }
 
+/// What was given back was compared with what there was before the merge, although the trunk had it by then: merged
+/// again, it was counted twice.
+#[test]
+fn case_30_what_the_undo_of_a_merge_leaves_as_it_is_is_not_merged_again() {
+    let trunk = seeded("/a\n");
+    let v = version(&trunk, "v");
+    let w = version(&v, "w");
+    w.set("/a", "count", Value::Counter(1));
+    let into_v = merged(&w);
+    merged(&v);
+    let status = |status| Management { status: Some(status), ..Management::default() };
+    v.manage_version(&status(LineStatus::Closed), Note::edit("Closed")).unwrap();
+    update(&w).unwrap();
+    v.manage_version(&status(LineStatus::Open), Note::edit("Opened again")).unwrap();
+    undo(&v, into_v);
+    assert_eq!(value(&v, "/a", "count"), Some(Value::Counter(1)), "it follows the trunk, which has it");
+    assert_eq!(merge(&w).unwrap().tid, None, "there is nothing that the trunk has not");
+    assert_eq!(value(&trunk, "/a", "count"), Some(Value::Counter(1)));
+}
+
 #[test]
 fn case_29_part_of_a_version_is_thrown_away_with_what_cannot_stay() {
     let trunk = seeded("/a title=one\n/b title=one\n");

@@ -175,6 +175,34 @@ fn case_11_the_same_thing_added_twice_becomes_one_by_its_cells() {
     assert_merges(&trunk, &v, "/box\n/box/a other=2 own=1 title=mine\n/box/a/x title=x\n/box/a/y title=y\n");
 }
 
+/// An update that gave the version's object a name for the first time was refused: the name seemed to be taken by the
+/// object that the same update moved out of the way.
+#[test]
+fn what_both_sides_bring_to_one_name_is_asked_about_also_where_each_did_half() {
+    let fork = Fork {
+        site: "/a title=a\n/box\n/q title=q\n",
+        version: |v| _ = v.move_path("/a", "/box/a"),
+        trunk: |trunk| {
+            trunk.move_path("/a", "/d");
+            trunk.move_path("/q", "/box/d");
+        },
+    };
+    let rename = |rename: Side| move |_: &Database, _: &_| Resolution::Both { rename, to: name("d-2") };
+    fork.settles(rename(Side::Parent), "/box\n/box/d title=a\n/box/d-2 title=q\n");
+    fork.settles(rename(Side::Version), "/box\n/box/d title=q\n/box/d-2 title=a\n");
+    fork.settles(the_versions, "/box\n/box/d title=a\n/q title=q\n");
+    let added = Fork {
+        site: "/a title=a\n/box\n",
+        trunk: |trunk| {
+            trunk.move_path("/a", "/d");
+            trunk.add_text("/box/d title=new");
+        },
+        ..fork
+    };
+    added.settles(rename(Side::Parent), "/box\n/box/d title=a\n/box/d-2 title=new\n");
+    added.settles(the_versions, "/box\n/box/d title=a\n");
+}
+
 #[test]
 fn case_13_two_folders_moved_into_each_other_are_asked_about() {
     let fork = Fork {

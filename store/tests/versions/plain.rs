@@ -186,6 +186,18 @@ impl Version {
         }
     }
 
+    /// With what its cells are compared: its base, but for those that were merged or taken back since.
+    pub(crate) fn compared_with(&self) -> Tree {
+        let mut base = self.base.clone();
+        for ((oid, key), held) in &self.own {
+            if let Some(compared) = &held.compared {
+                base.put(*oid, key.clone(), compared.clone());
+            }
+        }
+        base.0.retain(|_, cells| !cells.is_empty());
+        base
+    }
+
     /// What bringing these objects' cells together with the parent line does.
     pub(crate) fn plan(
         &self,
@@ -194,14 +206,7 @@ impl Version {
         types: &TypeRegistry,
         resolutions: &Resolutions,
     ) -> Plan {
-        let mut base = self.base.clone();
-        for ((oid, key), held) in &self.own {
-            if let Some(compared) = &held.compared {
-                base.put(*oid, key.clone(), compared.clone());
-            }
-        }
-        base.0.retain(|_, cells| !cells.is_empty());
-        let version = self.tree();
+        let (base, version) = (self.compared_with(), self.tree());
         let cells: Vec<OwnCell> = self
             .own
             .iter()

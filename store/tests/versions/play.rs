@@ -6,6 +6,7 @@ use std::thread;
 
 use bough_core::merge::plan::{ConflictKind, Plan, Resolution, Resolutions, Side};
 use bough_core::merge::{Merge, MergePolicy, merge_contents};
+use bough_core::object::differing_cells;
 use bough_core::snapshot::{ChildOrder, ChildrenPage};
 use bough_core::transaction::TransactionError;
 use bough_core::{CellKey, Content, Name, Oid, Place, Snapshot as _, Tid, Value};
@@ -248,6 +249,9 @@ impl Play {
         for line in (0..self.lines.len()).filter(|line| !self.lines[*line].is_packed).collect::<Vec<_>>() {
             self.doing = format!("{}; looking at {line}", self.doing);
             assert_same(&self.on(line).snapshot(), &self.tree(line), &mut self.chance);
+            if line > 0 {
+                assert_holds(&self.on(line), &self.lines[line].version);
+            }
         }
     }
 
@@ -688,6 +692,9 @@ impl Play {
         let found = self.on(line).undo(&[tid], &UndoChoices::default(), note());
         let now = self.tree(line);
         let undone = match found {
+            Ok(_) if self.lines[line].status != LineStatus::Open => {
+                panic!("undone in a version that is not open")
+            }
             Ok(undone) => undone,
             Err(UndoError::Blocked { blockers }) => {
                 assert!(!blockers.is_empty());
@@ -842,6 +849,29 @@ fn assert_same(snapshot: &Snapshot, tree: &Tree, chance: &mut Chance) {
         assert_cells(snapshot, *oid, tree);
         assert_scope(snapshot, *oid);
     }
+}
+
+/// What the version has changed, each cell against what it is compared with.
+fn assert_holds(database: &Database, version: &Version) {
+    let found: Vec<_> = database
+        .own_changes(0, usize::MAX)
+        .unwrap()
+        .objects
+        .iter()
+        .flat_map(|delta| {
+            let cells = differing_cells(delta.before.as_deref(), delta.after.as_deref()).into_iter();
+            let held = |(key, before, after): (&CellKey, Option<&Content>, Option<&Content>)| {
+                (delta.oid, key.clone(), before.cloned(), after.cloned())
+            };
+            cells.map(held).collect::<Vec<_>>()
+        })
+        .collect();
+    let compared = version.compared_with();
+    let changes = compared.changes_to(&version.tree()).into_iter();
+    let expected: Vec<_> = changes
+        .map(|(oid, key, after)| (oid, key.clone(), compared.content(oid, &key).cloned(), after))
+        .collect();
+    assert_eq!(found, expected);
 }
 
 fn assert_cells(snapshot: &Snapshot, oid: Oid, tree: &Tree) {
