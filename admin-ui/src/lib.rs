@@ -13,6 +13,7 @@
 //! - Every list is bounded.
 
 mod assets;
+mod below;
 mod diff;
 mod frame;
 mod history;
@@ -74,6 +75,7 @@ impl AdminUi {
         request.require(object, MANAGE)?;
         match steps {
             ["tree"] => tree::branch(request),
+            ["history", rest @ ..] => history::answer(request, rest),
             ["style"] => style::answer(request),
             ["undo", rest @ ..] => undo::answer(request, rest),
             _ => Err(PageError::not_found()),

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use bough_core::security::Subject;
 use bough_core::security::permission::{UNDO, VIEW};
 use bough_core::snapshot::is_live;
-use bough_core::{CellKey, Name, Object, Oid, Snapshot as _, Tid};
+use bough_core::{CellKey, Name, Oid, Snapshot as _, Tid};
 use bough_store::{CommitRecord, Database, HistoryError, Kind, ObjectDelta, Snapshot};
 use bough_web::pages::{PageError, PageRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -94,15 +94,6 @@ pub(crate) fn snapshot_at(request: &PageRequest, tid: Tid) -> Result<Snapshot, P
         Err(HistoryError::NotOpened { .. }) => Ok(request.trunk().snapshot_at(tid)?),
         snapshot => Ok(snapshot?),
     }
-}
-
-/// The object as of a tid, from the same.
-pub(crate) fn object_at(
-    request: &PageRequest,
-    oid: Oid,
-    tid: Tid,
-) -> Result<Option<std::sync::Arc<Object>>, PageError> {
-    Ok(snapshot_at(request, tid)?.object(oid)?)
 }
 
 /// Where the page of an object can be seen as it is in a state; none where it is not there.

@@ -238,6 +238,15 @@ impl Teller<'_> {
         label(self.request, object, key)
     }
 
+    /// What a cell holds in the later state, as a text.
+    pub(crate) fn shown(&self, key: &CellKey, content: &Content) -> Result<String, PageError> {
+        Ok(match content {
+            Content::Value(_) | Content::Large(_) => self.read(&self.after, Some(content))?,
+            Content::Place(place) => self.place(&self.after, place),
+            content => self.said(&self.after, key, Some(content)),
+        })
+    }
+
     /// An attribute as a text.
     fn read(&self, state: &State<'_>, content: Option<&Content>) -> Result<String, PageError> {
         let Some(content) = content else { return Ok(String::new()) };

@@ -7,6 +7,5 @@ mod cell;
 mod text;
 mod value;
 
-pub(crate) use cell::{CellDiff, Deed, ObjectDiff, State, Teller};
-pub(crate) use text::{Layout, TextDiff};
-pub(crate) use value::readable;
+pub(crate) use cell::{CellDiff, Deed, ObjectDiff, State, Teller, label};
+pub(crate) use text::{Layout, lines};

@@ -3,12 +3,10 @@
 //! A page is found by the commit that it begins behind, so it costs the same however many came before. A search looks at
 //! a bounded number of commits, shows what it found, and goes on from there when asked to.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use askama::Template;
 use bough_core::security::permission::HISTORY;
-use bough_core::snapshot::{Chain, chain};
 use bough_core::{ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::CommitRecord;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
@@ -16,6 +14,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::wanted::COMMITS_MAX;
+use crate::below::Below;
 use crate::frame::Frame;
 use crate::past::{CommitRow, Rows, with_query};
 use crate::text::Time;
@@ -27,8 +26,6 @@ const PAGE: usize = 50;
 const LOOKED_AT_MAX: usize = 20_000;
 /// How many objects of commits are looked at for one answer, to see whether they are in a subtree.
 const OBJECTS_LOOKED_AT_MAX: usize = 50_000;
-/// How many objects of one commit.
-const OBJECTS_OF_ONE_MAX: usize = 500;
 /// How long one answer to a search may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 const BATCH: usize = 500;
@@ -219,7 +216,7 @@ impl Filter {
         };
         let below = match search.path.as_str() {
             "" | "/" => None,
-            path => Some(Below::at(request, path)?),
+            path => Some(below_path(request, path)?),
         };
         Ok(Self {
             words: search.words.split_whitespace().map(str::to_lowercase).collect(),
@@ -320,88 +317,24 @@ fn start_of_day(text: &str, plus: i64) -> Option<Tid> {
     Some(Tid::from_micros(u64::try_from(start.timestamp().as_microsecond()).unwrap_or(0)))
 }
 
-/// Finds what touched an object or anything in it.
-pub(crate) struct Below {
-    top: Oid,
-    known: HashMap<Oid, bool>,
-    /// How many objects of commits were looked at.
-    pub(crate) looked_at: usize,
-}
-
-impl Below {
-    pub(crate) fn of(top: Oid) -> Self {
-        Self { top, known: HashMap::new(), looked_at: 0 }
-    }
-
-    /// Of the object at a path, or of the one that stood there last.
-    fn at(request: &PageRequest, path: &str) -> Result<Self, Wrong> {
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let missing = || Wrong::Said(format!("Nothing is or was at {}.", text::shortened(&path, 200)));
-        let names = ObjectPath::parse(path.trim_end_matches('/')).map_err(|_| missing())?;
-        let snapshot = request.snapshot();
-        let mut at = request.top().oid();
-        for name in names.names() {
-            at = match snapshot.child(at, name.as_str())? {
-                Some(child) => child,
-                None => snapshot.former_child(at, name.as_str())?.ok_or_else(missing)?,
-            };
-        }
-        let is_live = bough_core::snapshot::is_live(snapshot, at)?;
-        let object = snapshot.object(at)?.filter(|_| is_live);
-        match object {
-            Some(object) if !request.access().may_view(&object)? => Err(missing()),
-            _ => Ok(Self::of(at)),
-        }
-    }
-
-    /// Whether a commit touched it.
-    pub(crate) fn touched_by(
-        &mut self,
-        request: &PageRequest,
-        record: &CommitRecord,
-    ) -> Result<bool, PageError> {
-        if self.top == Oid::ROOT || self.has(request, record.container)? {
-            return Ok(true);
-        }
-        // What it touched lies in the container: where that is elsewhere, nothing of it is here.
-        let (Chain::Live(above) | Chain::Deleted(above)) = chain(request.snapshot(), self.top)? else {
-            return Ok(record.container == Oid::ROOT);
+/// Of the object at a path, or of the one that stood there last.
+fn below_path(request: &PageRequest, path: &str) -> Result<Below, Wrong> {
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let missing = || Wrong::Said(format!("Nothing is or was at {}.", text::shortened(&path, 200)));
+    let names = ObjectPath::parse(path.trim_end_matches('/')).map_err(|_| missing())?;
+    let snapshot = request.snapshot();
+    let mut at = request.top().oid();
+    for name in names.names() {
+        at = match snapshot.child(at, name.as_str())? {
+            Some(child) => child,
+            None => snapshot.former_child(at, name.as_str())?.ok_or_else(missing)?,
         };
-        let is_above = above.iter().any(|object| object.oid() == record.container);
-        if !is_above && record.container != Oid::ROOT {
-            return Ok(false);
-        }
-        let database = crate::past::database_of(request, record.tid);
-        let changes = database.changes(record.tid, 0, OBJECTS_OF_ONE_MAX).unwrap_or_default();
-        self.looked_at += changes.len();
-        for delta in changes {
-            if self.has(request, delta.oid)? {
-                return Ok(true);
-            }
-            for object in [&delta.before, &delta.after].into_iter().flatten() {
-                if let Some(place) = object.place()
-                    && self.has(request, place.parent)?
-                {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
-
-    fn has(&mut self, request: &PageRequest, oid: Oid) -> Result<bool, PageError> {
-        if oid == self.top {
-            return Ok(true);
-        }
-        if let Some(known) = self.known.get(&oid) {
-            return Ok(*known);
-        }
-        let is_below = match chain(request.snapshot(), oid)? {
-            Chain::Live(chain) | Chain::Deleted(chain) => chain.iter().any(|object| object.oid() == self.top),
-            _ => false,
-        };
-        self.known.insert(oid, is_below);
-        Ok(is_below)
+    let is_live = bough_core::snapshot::is_live(snapshot, at)?;
+    let object = snapshot.object(at)?.filter(|_| is_live);
+    match object {
+        Some(object) if !request.access().may_view(&object)? => Err(missing()),
+        _ => Ok(Below::of(at)),
     }
 }
 
