@@ -5,7 +5,7 @@
 //! browser is sent to a page that says what was done, with the way back ([`message`]).
 //!
 //! Code map: `frame` (what is around every page: bar, tree, crumbs, tabs, message), `page` (how a page is answered),
-//! `text` (how things are written for people), `assets`, and a module for each family of pages.
+//! `text` (how things are written for people), `diff` (what was beside what is), `past` (commits as rows), `assets`, and a module for each family of pages.
 //!
 //! # Invariants
 //! - Nothing is changed by GET. A form is believed only with its code (`bough_web::pages`).
@@ -14,12 +14,17 @@
 
 mod assets;
 mod find;
+mod below;
+mod diff;
 mod frame;
+mod history;
 mod message;
 mod page;
+mod past;
 mod style;
 mod text;
 mod tree;
+mod undo;
 
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
@@ -72,7 +77,9 @@ impl AdminUi {
         match steps {
             ["find"] => find::answer(request),
             ["tree"] => tree::branch(request),
+            ["history", rest @ ..] => history::answer(request, rest),
             ["style"] => style::answer(request),
+            ["undo", rest @ ..] => undo::answer(request, rest),
             _ => Err(PageError::not_found()),
         }
     }
