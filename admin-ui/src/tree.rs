@@ -1,6 +1,7 @@
 //! The tree beside every page: open along the way to the object, the rest a branch at a time.
 
 use askama::Template;
+use bough_core::security::USERS_NAME;
 use bough_core::security::permission::LIST;
 use bough_core::snapshot::{Chain, ChildrenPage, Snapshot as _, chain};
 use bough_core::{Object, Oid};
@@ -106,7 +107,9 @@ fn open(
     for child in oids {
         // One that cannot be read is a marked row of the contents; here it is left out.
         let Ok(Some(object)) = snapshot.object(child) else { continue };
-        if !request.access().may_view(&object)? {
+        // Users have a page of their own.
+        let is_users = object.place().is_some_and(|place| place.name == USERS_NAME);
+        if is_users || !request.access().may_view(&object)? {
             continue;
         }
         let mut shown = self::node(request, &object, here)?;
