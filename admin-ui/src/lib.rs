@@ -13,6 +13,7 @@
 //! - Every list is bounded.
 
 mod assets;
+mod edit;
 mod frame;
 mod message;
 mod page;
@@ -59,6 +60,10 @@ impl AdminUi {
             PagePlace::Object(object) => object,
             PagePlace::Refused(error) if error.is_log_in() => return Err(PageError::log_in()),
             _ if !request.actor().is_known() => return Err(PageError::log_in()),
+            // What was typed is not lost because its object was moved or deleted meanwhile.
+            PagePlace::Moved(_) | PagePlace::Missing(_) if request.is_post() && steps == ["edit"] => {
+                return edit::astray(request);
+            }
             PagePlace::Moved(oid) if !request.is_post() => {
                 return Ok(PageAnswer::SeeOther(request.page_url(*oid, steps)?));
             }
@@ -70,6 +75,7 @@ impl AdminUi {
         request.require(object, MANAGE)?;
         match steps {
             ["tree"] => tree::branch(request),
+            ["edit", behind @ ..] => edit::answer(request, behind),
             ["style"] => style::answer(request),
             _ => Err(PageError::not_found()),
         }
