@@ -1,4 +1,5 @@
 // What makes every page better where there are scripts. Each module looks for what it helps with, and helps.
+import "./edit.js";
 import "./menu.js";
 import "./tree.js";
 import "./times.js";

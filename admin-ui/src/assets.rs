@@ -10,6 +10,14 @@ struct Files;
 /// Changes with any of the files.
 const MARK: &str = env!("BOUGH_ASSETS_MARK");
 
+/// The file name of the code editor's module, where it was built in.
+const EDITOR: &str = include_str!(concat!(env!("OUT_DIR"), "/vendor.txt"));
+
+/// The code editor's module in the folder `vendor`; none where it was not built in.
+pub(crate) fn editor() -> Option<&'static str> {
+    Some(EDITOR).filter(|name| !name.is_empty())
+}
+
 /// The path of the folder of files, with a slash at its end.
 pub(crate) fn folder(request: &PageRequest) -> String {
     format!("{}/@@{}/assets/{MARK}/", request.prefix(), crate::VIEW)

@@ -16,6 +16,7 @@ mod assets;
 mod below;
 mod diff;
 mod find;
+mod edit;
 mod frame;
 mod history;
 mod message;
@@ -65,6 +66,10 @@ impl AdminUi {
             PagePlace::Object(object) => object,
             PagePlace::Refused(error) if error.is_log_in() => return Err(PageError::log_in()),
             _ if !request.actor().is_known() => return Err(PageError::log_in()),
+            // What was typed is not lost because its object was moved or deleted meanwhile.
+            PagePlace::Moved(_) | PagePlace::Missing(_) if request.is_post() && steps == ["edit"] => {
+                return edit::astray(request);
+            }
             PagePlace::Moved(oid) if !request.is_post() => {
                 return Ok(PageAnswer::SeeOther(request.page_url(*oid, steps)?));
             }
@@ -78,6 +83,7 @@ impl AdminUi {
             ["find"] => find::answer(request),
             ["tree"] => tree::branch(request),
             ["history", rest @ ..] => history::answer(request, rest),
+            ["edit", behind @ ..] => edit::answer(request, behind),
             ["style"] => style::answer(request),
             ["undo", rest @ ..] => undo::answer(request, rest),
             _ => Err(PageError::not_found()),

@@ -78,6 +78,16 @@ pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     short
 }
 
+/// A text of at most so many characters, in its lines.
+pub(crate) fn shortened_lines(text: &str, chars_max: usize) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(chars_max).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
 /// The icon that stands for objects of a type.
 pub(crate) fn icon(type_name: Option<&str>) -> &'static str {
     match type_name.unwrap_or_default() {

@@ -36,7 +36,7 @@ pub use principal::{
     users_named,
 };
 pub use scope::{Effective, Scope};
-pub use warrant::{Authority, Denial, Warrant, judge};
+pub use warrant::{Authority, Denial, Warrant, judge, to_set};
 
 /// A set of roles, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -249,12 +249,7 @@ impl Judge<'_> {
                 self.proxy_roles(oid, key, proxy_roles, stands_in)?;
             }
             (CellKey::Attribute(name), _) => {
-                let special = special(name);
-                // Settings are no content, but a type that keeps its content for few keeps these for them, too.
-                if special.is_none() || guards.edit != EDIT {
-                    self.need(oid, key, guards.edit, oid)?;
-                }
-                if let Some(permission) = special {
+                for permission in to_set(&guards, name) {
                     self.need(oid, key, permission, oid)?;
                 }
                 self.proxy_roles(oid, key, proxy_roles, stands_in)?;
@@ -403,6 +398,14 @@ impl Judge<'_> {
         }
         Ok(false)
     }
+}
+
+/// What it takes to set an attribute of an object with these guards.
+pub fn to_set(guards: &Guards, name: &Name) -> impl Iterator<Item = &'static str> {
+    let special = special(name);
+    // Settings are no content, but a type that keeps its content for few keeps these for them, too.
+    let edit = (special.is_none() || guards.edit != EDIT).then_some(guards.edit);
+    edit.into_iter().chain(special)
 }
 
 /// What an attribute takes that is more than content.

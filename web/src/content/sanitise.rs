@@ -4,19 +4,22 @@
 //! columns that are set to one side) and what shows sound and film. `id` and `class` stay, for links into a page and for
 //! the site's own style.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io::{self, Read};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ammonia::Builder;
+use ammonia::{Builder, UrlRelative, UrlRelativeEvaluate};
 use bough_core::{Oid, Tid};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rustix::time::{ClockId, clock_gettime};
 
-static RULES: LazyLock<Builder<'static>> = LazyLock::new(|| {
+static RULES: LazyLock<Builder<'static>> = LazyLock::new(rules);
+
+fn rules() -> Builder<'static> {
     let mut rules = Builder::default();
     rules
         .add_tags(["main", "section", "tfoot", "picture", "source", "audio", "video", "track", "input"])
@@ -39,7 +42,7 @@ static RULES: LazyLock<Builder<'static>> = LazyLock::new(|| {
         // No link opens another window, so none has to be kept from reaching back.
         .link_rel(None);
     rules
-});
+}
 
 /// How long one text may keep a processor busy. A page of 20 KB takes less than a millisecond; elements that are nested
 /// some thousand times over take the square of their number, in time and in memory.
@@ -49,8 +52,33 @@ const PIECE_BYTES: usize = 256;
 
 /// The HTML without what acts; none where that cannot be made in time.
 fn sanitise(html: &str, time_max: Duration) -> Option<String> {
+    clean(&RULES, html, time_max)
+}
+
+fn clean(rules: &Builder<'_>, html: &str, time_max: Duration) -> Option<String> {
     let timed = Timed { rest: html.as_bytes(), until: busy() + time_max };
-    RULES.clean_from_reader(timed).ok().map(|clean| clean.to_string())
+    rules.clean_from_reader(timed).ok().map(|clean| clean.to_string())
+}
+
+/// Finds relative addresses as from a folder's URL path.
+struct From {
+    folder: String,
+}
+
+impl UrlRelativeEvaluate<'static> for From {
+    fn evaluate<'url>(&self, url: &'url str) -> Option<Cow<'url, str>> {
+        let is_found_anywhere = url.is_empty() || url.starts_with(['/', '#']);
+        Some(if is_found_anywhere { url.into() } else { format!("{}{url}", self.folder).into() })
+    }
+}
+
+/// The same for another place than where the HTML will be: what its links and pictures lead to by relative addresses is
+/// found as from the URL path `at`.
+pub(crate) fn sanitise_for(html: &str, at: &str) -> Option<String> {
+    let folder = at.rfind('/').map_or("/", |end| &at[..=end]).to_owned();
+    let mut rules = rules();
+    rules.url_relative(UrlRelative::Custom(Box::new(From { folder })));
+    clean(&rules, html, TIME_MAX)
 }
 
 /// A text that is read by pieces, as long as there is time.
@@ -170,6 +198,23 @@ mod tests {
                 html.contains("checked=\"\""),
                 "{box_of_a_task}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_elsewhere_finds_its_pictures_all_the_same() {
+        for (at, html, expected) in [
+            ("/news/today", "<img src=\"a.png\">", "<img src=\"/news/a.png\">"),
+            ("/news/", "<a href=\"../x\">x</a>", "<a href=\"/news/../x\">x</a>"),
+            (
+                "/news/",
+                "<a href=\"/x\">x</a><a href=\"#y\">y</a>",
+                "<a href=\"/x\">x</a><a href=\"#y\">y</a>",
+            ),
+            ("/", "<a href=\"https://a.org/x\">x</a>", "<a href=\"https://a.org/x\">x</a>"),
+            ("/", "<a href=\"javascript:x\" onclick=x>x</a><script>x</script>", "<a>x</a>"),
+        ] {
+            assert_eq!(sanitise_for(html, at).unwrap(), expected, "{html} at {at}");
         }
     }
 

@@ -23,6 +23,7 @@ use crate::auth::form::FormSecret;
 use crate::auth::{Accounts, Identity};
 use crate::conditional::{Etag, Validators};
 use crate::content::headers::Guard;
+use crate::content::sanitise::sanitise_for;
 use crate::error::PublishError;
 use crate::publisher::deliver::{Document, Payload, redirect};
 use crate::publisher::links::Links;
@@ -31,6 +32,7 @@ use crate::publisher::receive::media_essence;
 use crate::publisher::visit::{Asked, Visit};
 use crate::publisher::{Failure, Publisher, form};
 use crate::rest::told;
+use crate::types::page::markdown;
 use crate::urlencoded;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -390,6 +392,16 @@ impl PageRequest {
             }
         }
         Ok(if self.access().may_view(&at)? { Some(at) } else { None })
+    }
+
+    /// A text of a page as visitors get it, as far as it does not act: HTML, or Markdown, as from the object's own URL.
+    ///
+    /// # Errors
+    /// When it takes too long to make, or the store cannot be read.
+    pub fn markup(&self, oid: Oid, text: &str, is_markdown: bool) -> Result<String, PageError> {
+        let at = self.url(oid)?.unwrap_or_default();
+        let html = if is_markdown { markdown(text) } else { text.to_owned() };
+        Ok(sanitise_for(&html, &at).ok_or(PublishError::TooSlow)?)
     }
 
     // Writing.

@@ -35,7 +35,7 @@ pub(crate) fn content(
 
 /// Markdown with tables, footnotes, struck-out text and task lists. HTML in it stays: what of it may act, the content
 /// policy says.
-fn markdown(text: &str) -> String {
+pub(crate) fn markdown(text: &str) -> String {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
