@@ -3,3 +3,5 @@ import "./menu.js";
 import "./tree.js";
 import "./times.js";
 import "./theme-switch.js";
+import "./copy.js";
+import "./desk.js";

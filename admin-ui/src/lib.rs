@@ -19,6 +19,7 @@ mod page;
 mod style;
 mod text;
 mod tree;
+mod versions;
 
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
@@ -71,6 +72,7 @@ impl AdminUi {
         match steps {
             ["tree"] => tree::branch(request),
             ["style"] => style::answer(request),
+            ["versions", steps @ ..] => versions::answer(request, steps),
             _ => Err(PageError::not_found()),
         }
     }
