@@ -94,7 +94,8 @@ impl Frame {
             account_url: account("account"),
             logout_url: account("logout"),
             find_url: request.top_url(&["find"]),
-            undo_url: request.top_url(&["undo"]),
+            // Of the object, where whoever asks may be who may not even look at the top.
+            undo_url: request.page_url(object.oid(), &["undo"])?,
             back_url: back_url(request, object.oid())?,
             message: Message::of_request(request),
         })

@@ -5,7 +5,7 @@
 //! browser is sent to a page that says what was done, with the way back ([`message`]).
 //!
 //! Code map: `frame` (what is around every page: bar, tree, crumbs, tabs, message), `page` (how a page is answered),
-//! `text` (how things are written for people), `assets`, and a module for each family of pages.
+//! `text` (how things are written for people), `diff` (what was beside what is), `past` (commits as rows), `assets`, and a module for each family of pages.
 //!
 //! # Invariants
 //! - Nothing is changed by GET. A form is believed only with its code (`bough_web::pages`).
@@ -13,12 +13,17 @@
 //! - Every list is bounded.
 
 mod assets;
+mod below;
+mod diff;
 mod frame;
+mod history;
 mod message;
 mod page;
+mod past;
 mod style;
 mod text;
 mod tree;
+mod undo;
 mod versions;
 
 use bough_core::security::permission::MANAGE;
@@ -71,7 +76,9 @@ impl AdminUi {
         request.require(object, MANAGE)?;
         match steps {
             ["tree"] => tree::branch(request),
+            ["history", rest @ ..] => history::answer(request, rest),
             ["style"] => style::answer(request),
+            ["undo", rest @ ..] => undo::answer(request, rest),
             ["versions", steps @ ..] => versions::answer(request, steps),
             _ => Err(PageError::not_found()),
         }

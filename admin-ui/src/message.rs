@@ -7,6 +7,8 @@ use bough_core::Tid;
 use bough_store::Kind;
 use bough_web::pages::{PageAnswer, PageRequest};
 
+use crate::past::can_be_undone;
+
 /// What a page says on top.
 pub(crate) struct Message {
     /// `good`, `warn` or `bad`.
@@ -40,8 +42,7 @@ impl Message {
             return None;
         }
         let is_undo = matches!(record.kind, Kind::Undo { .. });
-        let can_be_undone =
-            !matches!(record.kind, Kind::Create | Kind::Open { .. } | Kind::Update { .. } | Kind::Discard);
+        let can_be_undone = can_be_undone(request.database(), &record.kind);
         let undo = can_be_undone.then(|| (tid.to_string(), if is_undo { "Redo" } else { "Undo" }));
         Some(Self { undo, ..Self::good(format!("{}.", record.sentence.trim_end_matches('.'))) })
     }

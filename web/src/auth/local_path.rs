@@ -9,7 +9,7 @@ const BYTES_MAX: usize = 4_096;
 /// The path, if it surely stays on this host however a browser reads it: one slash and then printable ASCII.
 ///
 /// Browsers take `\` for `/`, and leave out control characters before they read.
-pub(crate) fn local_path(path: &str) -> Option<&str> {
+pub fn local_path(path: &str) -> Option<&str> {
     let is_local = path.len() <= BYTES_MAX
         && path.starts_with('/')
         && !path.starts_with("//")

@@ -61,7 +61,7 @@ pub use self::emergency::EmergencyUser;
 use self::hashing::Hashing;
 pub use self::invite::Invite;
 use self::invite::Invites;
-pub(crate) use self::local_path::local_path;
+pub use self::local_path::local_path;
 pub(crate) use self::secret::Secret;
 pub use self::session::Session;
 use self::session::Sessions;

@@ -1,0 +1,385 @@
+//! What became of the cells of an object, told to people.
+
+use askama::Template;
+use bough_core::object::{Large, Place, differing_cells};
+use bough_core::security::permission::VIEW;
+use bough_core::security::{Access, Roles, Setting, Subject};
+use bough_core::{CellKey, Content, Object, Oid, Snapshot as _, Value};
+use bough_store::{Body, Snapshot};
+use bough_web::pages::{PageError, PageRequest};
+
+use super::text::{Layout, TextDiff};
+use super::value::readable;
+use crate::past::{at_url, cell_text};
+use crate::text;
+
+/// How many cells of one object are shown.
+const CELLS_MAX: usize = 100;
+/// Files up to this length in bytes are compared as text, where they are text.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Added,
+    Changed,
+    Moved,
+    Deleted,
+    /// It was as if it had never been made.
+    Unmade,
+}
+
+impl Deed {
+    fn of(before: Option<&Object>, after: Option<&Object>) -> Self {
+        let place = |object: Option<&Object>| object.and_then(|object| object.place().cloned());
+        let stands = |object: Option<&Object>| {
+            object.is_some_and(|object| object.place().is_some() || object.oid() == Oid::ROOT)
+        };
+        match (stands(before), stands(after)) {
+            (true, false) if after.is_none_or(|after| after.type_name().is_none()) => Self::Unmade,
+            (true, false) => Self::Deleted,
+            (false, true) => Self::Added,
+            _ => match (place(before), place(after)) {
+                (Some(before), Some(after))
+                    if (before.parent, &before.name) != (after.parent, &after.name) =>
+                {
+                    Self::Moved
+                }
+                _ => Self::Changed,
+            },
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Moved => "moved",
+            Self::Deleted => "deleted",
+            Self::Unmade => "taken away",
+        }
+    }
+
+    pub(crate) fn mood(self) -> &'static str {
+        match self {
+            Self::Added => "good",
+            Self::Changed | Self::Moved => "",
+            Self::Deleted | Self::Unmade => "bad",
+        }
+    }
+}
+
+/// One object before and after: a template of its own.
+#[derive(Template)]
+#[template(path = "diff_object.html")]
+pub(crate) struct ObjectDiff {
+    pub(crate) title: String,
+    pub(crate) path: String,
+    pub(crate) history_url: String,
+    pub(crate) deed: Deed,
+    pub(crate) cells: Vec<CellDiff>,
+    /// How many cells more were changed than are shown.
+    pub(crate) more: usize,
+}
+
+impl askama::filters::HtmlSafe for ObjectDiff {}
+
+/// One cell before and after: a template of its own.
+#[derive(Template)]
+#[template(path = "diff_cell.html")]
+pub(crate) struct CellDiff {
+    /// What people call it.
+    pub(crate) label: String,
+    /// What it is called in addresses and forms.
+    pub(crate) key: String,
+    /// A move or a right.
+    pub(crate) sentence: Option<String>,
+    pub(crate) text: Option<TextDiff>,
+    /// The addresses of both images.
+    pub(crate) images: Option<(Option<String>, Option<String>)>,
+}
+
+impl askama::filters::HtmlSafe for CellDiff {}
+
+/// One of two states that are compared.
+pub(crate) struct State<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    /// What people call it.
+    pub(crate) label: String,
+    access: Access,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(request: &PageRequest, snapshot: &'a Snapshot, label: impl Into<String>) -> Self {
+        Self { snapshot, label: label.into(), access: request.access_to(snapshot) }
+    }
+
+    /// Whether an object may be seen as it was in it.
+    pub(crate) fn may_see(&self, oid: Oid) -> bool {
+        self.access.allows_at(VIEW, oid).unwrap_or(false)
+    }
+}
+
+/// Tells what differs between two states.
+pub(crate) struct Teller<'a> {
+    pub(crate) request: &'a PageRequest,
+    pub(crate) before: State<'a>,
+    pub(crate) after: State<'a>,
+    pub(crate) layout: Layout,
+}
+
+/// A cell that differs, with what both sides hold.
+pub(crate) type Differing<'a> = (&'a CellKey, Option<&'a Content>, Option<&'a Content>);
+
+impl Teller<'_> {
+    /// Whether whoever asks may know of the object in either state.
+    pub(crate) fn may_see(&self, oid: Oid) -> bool {
+        self.before.may_see(oid) || self.after.may_see(oid)
+    }
+
+    /// What became of an object; none where he may know nothing of it.
+    pub(crate) fn object(
+        &self,
+        oid: Oid,
+        before: Option<&Object>,
+        after: Option<&Object>,
+    ) -> Result<Option<ObjectDiff>, PageError> {
+        let Some(object) = after.filter(|after| after.type_name().is_some()).or(before) else {
+            return Ok(None);
+        };
+        let title = text::title(self.after.snapshot, object);
+        let cells = differing_cells(before, after);
+        self.told(oid, title, Deed::of(before, after), object, &cells)
+    }
+
+    /// The same of cells that were found elsewhere.
+    pub(crate) fn told(
+        &self,
+        oid: Oid,
+        title: String,
+        deed: Deed,
+        object: &Object,
+        cells: &[Differing<'_>],
+    ) -> Result<Option<ObjectDiff>, PageError> {
+        if !self.may_see(oid) {
+            return Ok(None);
+        }
+        let shown: Vec<_> = match deed {
+            // Nothing is left to compare.
+            Deed::Unmade => Vec::new(),
+            // It is new as a whole; what is worth reading is what it holds.
+            Deed::Added => {
+                let says = |key: &CellKey| matches!(key, CellKey::Attribute(_)) || key.is_security();
+                let place = |key: &CellKey| *key == CellKey::Place && cells.len() == 1;
+                cells
+                    .iter()
+                    .filter(|(key, ..)| (says(key) && *key != &CellKey::Owner) || place(key))
+                    .collect()
+            }
+            _ => cells.iter().collect(),
+        };
+        let more = shown.len().saturating_sub(CELLS_MAX);
+        let cells = shown.into_iter().take(CELLS_MAX);
+        Ok(Some(ObjectDiff {
+            title,
+            path: self.path(oid)?,
+            history_url: crate::history::url_of(self.request, oid)?,
+            deed,
+            cells: cells.map(|cell| self.cell(object, *cell)).collect::<Result<_, _>>()?,
+            more,
+        }))
+    }
+
+    /// Where an object is, or was.
+    fn path(&self, oid: Oid) -> Result<String, PageError> {
+        for state in [&self.after, &self.before] {
+            if let Some(path) = self.request.path_in(state.snapshot, oid)? {
+                return Ok(path.to_string());
+            }
+        }
+        Ok(crate::past::last_path(self.request, self.before.snapshot, oid)?.unwrap_or_default())
+    }
+
+    /// What became of one cell of an object.
+    pub(crate) fn cell(
+        &self,
+        object: &Object,
+        (key, before, after): Differing<'_>,
+    ) -> Result<CellDiff, PageError> {
+        let mut told = CellDiff {
+            label: self.label(object, key),
+            key: cell_text(key),
+            sentence: None,
+            text: None,
+            images: None,
+        };
+        match key {
+            CellKey::Attribute(name) => {
+                if name.as_str() == "data" && is_image(object) {
+                    let image = |state: &State<'_>, content: Option<&Content>| {
+                        content.map(|content| self.image(state, object.oid(), content)).transpose()
+                    };
+                    told.images =
+                        Some((image(&self.before, before)?.flatten(), image(&self.after, after)?.flatten()));
+                } else {
+                    let (old, new) = (self.read(&self.before, before)?, self.read(&self.after, after)?);
+                    let labels = (self.before.label.as_str(), self.after.label.as_str());
+                    let diff = TextDiff::new(&old, &new, self.layout).between(labels.0, labels.1);
+                    told.text = Some(diff);
+                }
+            }
+            key => told.sentence = Some(self.sentence(key, before, after)),
+        }
+        Ok(told)
+    }
+
+    /// What people call a cell.
+    pub(crate) fn label(&self, object: &Object, key: &CellKey) -> String {
+        label(self.request, object, key)
+    }
+
+    /// What a cell holds in the later state, as a text.
+    pub(crate) fn shown(&self, key: &CellKey, content: &Content) -> Result<String, PageError> {
+        Ok(match content {
+            Content::Value(_) | Content::Large(_) => self.read(&self.after, Some(content))?,
+            Content::Place(place) => self.place(&self.after, place),
+            content => self.said(&self.after, key, Some(content)),
+        })
+    }
+
+    /// An attribute as a text.
+    fn read(&self, state: &State<'_>, content: Option<&Content>) -> Result<String, PageError> {
+        let Some(content) = content else { return Ok(String::new()) };
+        let value = match content {
+            Content::Value(value) => value.clone(),
+            Content::Large(large) => self.large(state, large)?,
+            _ => return Ok(String::new()),
+        };
+        self.read_value(state, &value)
+    }
+
+    fn large(&self, state: &State<'_>, large: &Large) -> Result<Value, PageError> {
+        Ok(state.snapshot.large(large)?)
+    }
+
+    fn read_value(&self, state: &State<'_>, value: &Value) -> Result<String, PageError> {
+        let is_short = match value {
+            Value::Bytes(_) => true,
+            Value::Blob(blob) => blob.bytes <= FILE_BYTES_MAX,
+            _ => false,
+        };
+        if is_short
+            && let Body::Bytes(bytes) = state.snapshot.bytes(value)?
+            && let Ok(text) = std::str::from_utf8(&bytes)
+            && !text.contains('\0')
+        {
+            return Ok(text.to_owned());
+        }
+        Ok(readable(value, &|oid| self.named(state, oid)))
+    }
+
+    /// Where an image can be had as it is in a state, if that state holds it.
+    fn image(&self, state: &State<'_>, oid: Oid, content: &Content) -> Result<Option<String>, PageError> {
+        let held = state.snapshot.object(oid)?;
+        let holds = held.as_ref().and_then(|object| object.attribute("data")).map(|cell| &cell.content);
+        if holds == Some(content) { at_url(self.request, state.snapshot, oid) } else { Ok(None) }
+    }
+
+    /// What an object is called in a state.
+    fn named(&self, state: &State<'_>, oid: Oid) -> String {
+        if !state.may_see(oid) {
+            return "something that is not there, or not for you".into();
+        }
+        let path = self.request.path_in(state.snapshot, oid).ok().flatten();
+        path.map_or_else(|| "something that was deleted".into(), |path| path.to_string())
+    }
+
+    fn place(&self, state: &State<'_>, place: &Place) -> String {
+        let container = self.named(state, place.parent);
+        if container.starts_with('/') {
+            format!("{}/{}", container.trim_end_matches('/'), place.name)
+        } else {
+            format!("“{}” in {container}", place.name)
+        }
+    }
+
+    /// Moves, types and rights in words.
+    fn sentence(&self, key: &CellKey, before: Option<&Content>, after: Option<&Content>) -> String {
+        let (old, new) = (&self.before, &self.after);
+        match (before, after) {
+            (Some(Content::Place(was)), Some(Content::Place(is))) if was.parent != is.parent => {
+                format!("Moved from {} to {}.", self.place(old, was), self.place(new, is))
+            }
+            (Some(Content::Place(was)), Some(Content::Place(is))) if was.name != is.name => {
+                format!("Renamed from {} to {}.", was.name, is.name)
+            }
+            (Some(Content::Place(_)), Some(Content::Place(_))) => {
+                "Put at another position among its neighbours.".into()
+            }
+            (None, Some(Content::Place(is))) => format!("Put at {}.", self.place(new, is)),
+            (Some(Content::Place(was)), None) => format!("Deleted from {}.", self.place(old, was)),
+            _ => {
+                let was = self.said(old, key, before);
+                let is = self.said(new, key, after);
+                format!("{is}; before: {was}.")
+            }
+        }
+    }
+
+    fn said(&self, state: &State<'_>, key: &CellKey, content: Option<&Content>) -> String {
+        let roles = |roles: &Roles| if roles.is_empty() { "nobody".into() } else { roles.to_string() };
+        match content {
+            Some(Content::Type(name)) => self.type_title(name.as_str()),
+            Some(Content::Owner(owner)) => self.named(state, *owner),
+            Some(Content::Setting(Setting { roles: held, acquire: true })) => {
+                format!("{}, and all who have it in the containers", roles(held))
+            }
+            Some(Content::Setting(Setting { roles: held, acquire: false })) => {
+                format!("only {}", roles(held))
+            }
+            Some(Content::Roles(held)) => held.to_string(),
+            _ => match key {
+                CellKey::Permission(_) => "as in the containers".into(),
+                CellKey::Owner => "nobody".into(),
+                _ => "none".into(),
+            },
+        }
+    }
+
+    fn type_title(&self, name: &str) -> String {
+        self.request.types().schema(name).map_or_else(|| name.to_owned(), |schema| schema.title.clone())
+    }
+}
+
+/// What people call a cell.
+pub(crate) fn label(request: &PageRequest, object: &Object, key: &CellKey) -> String {
+    match key {
+        CellKey::Type => "Type".into(),
+        CellKey::Place => "Place".into(),
+        CellKey::Owner => "Owner".into(),
+        CellKey::ProxyRoles => "Proxy roles".into(),
+        CellKey::Permission(permission) => format!("Who has “{permission}”"),
+        CellKey::LocalRoles(Subject::Name(name)) => format!("Roles of users called {name}"),
+        CellKey::LocalRoles(Subject::Principal(oid)) => {
+            let head = request.trunk().snapshot();
+            let user = head.object(*oid).ok().flatten();
+            let name = user.as_ref().and_then(|user| user.place()).map(|place| place.name.to_string());
+            format!("Roles of {}", name.unwrap_or_else(|| "a user who is gone".into()))
+        }
+        CellKey::Attribute(name) => {
+            let schema = object.type_name().and_then(|of| request.types().schema(of.as_str()));
+            let spec = schema.and_then(|schema| schema.attribute(name.as_str()));
+            spec.map_or_else(|| name.to_string(), |spec| spec.label.clone())
+        }
+        _ => key.to_string(),
+    }
+}
+
+/// Whether an object's bytes are an image.
+pub(crate) fn is_image(object: &Object) -> bool {
+    let name = object.place().map(|place| place.name.as_str().to_ascii_lowercase()).unwrap_or_default();
+    let endings = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg"];
+    object.is_a("image")
+        || object.text("content_type").is_some_and(|of| of.starts_with("image/"))
+        || endings.iter().any(|ending| name.ends_with(ending))
+}

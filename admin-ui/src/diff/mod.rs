@@ -1,0 +1,11 @@
+//! Differences: what was and what is, as people read it.
+//!
+//! `text` shows two texts by line with the changed words marked; `cell` says what became of one cell of an object:
+//! a text by line, an image beside the other, a move or a right as a sentence. Reading order: `text`, `value`, `cell`.
+
+mod cell;
+mod text;
+mod value;
+
+pub(crate) use cell::{CellDiff, Deed, ObjectDiff, State, Teller, label};
+pub(crate) use text::{Layout, lines};
