@@ -1,7 +1,9 @@
 //! The version that a page is about, with the states that bear on it.
 
+use std::sync::Arc;
+
 use bough_core::security::Access;
-use bough_core::security::permission::{EDIT, PROPERTIES};
+use bough_core::security::permission::{EDIT, HISTORY, PROPERTIES};
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
@@ -174,6 +176,43 @@ impl<'a> At<'a> {
     /// Where an object is, or was, for sentences.
     pub(super) fn name(&self, oid: Oid) -> Result<String, PageError> {
         Ok(self.path(oid)?.unwrap_or_else(|| "something that is gone or that you may not see".into()))
+    }
+
+    /// An object as it is in the version, else on the parent line, else in the base.
+    pub(super) fn object(&self, oid: Oid) -> Result<Option<Arc<Object>>, PageError> {
+        for state in [&self.version, &self.parent, &self.base] {
+            // What is left of a deleted object says little.
+            if let Some(object) = state.snapshot.object(oid)?.filter(|object| object.type_name().is_some()) {
+                return Ok(Some(object));
+            }
+        }
+        Ok(self.version.snapshot.object(oid)?)
+    }
+
+    /// Where an object shows itself as it is in the version, if that is the state.
+    pub(super) fn image_url(&self, state: &State, oid: Oid) -> Result<Option<String>, PageError> {
+        if state.snapshot.line() != self.database.line() || !self.can_be_entered() {
+            return Ok(None);
+        }
+        Ok(self.object_url(oid)?.map(|url| url.trim_end_matches(&format!("/@@{}", crate::VIEW)).to_owned()))
+    }
+
+    /// The history of an object in the version; none where whoever asks may not see that.
+    pub(super) fn history_url(&self, oid: Oid) -> Result<Option<String>, PageError> {
+        if self.object_url(oid)?.is_none() || !self.version.access.allows_at(HISTORY, oid)? {
+            return Ok(None);
+        }
+        let line = (Some(self.info.name.as_str()), &self.database);
+        self.request.page_url_on(line, oid, &["history"]).map(Some)
+    }
+
+    /// All commits in the version, one by one.
+    pub(super) fn commits_url(&self) -> Result<Option<String>, PageError> {
+        if !self.can_be_entered() || !self.version.access.allows_at(HISTORY, Oid::ROOT)? {
+            return Ok(None);
+        }
+        let line = (Some(self.info.name.as_str()), &self.database);
+        self.request.page_url_on(line, Oid::ROOT, &["undo"]).map(Some)
     }
 
     /// The line that it is merged into, for people.

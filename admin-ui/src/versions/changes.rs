@@ -9,8 +9,9 @@ use bough_store::ObjectDelta;
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
-use super::shown::{self, CellShown};
+use super::shown::{self, Pair};
 use super::standing::{Standing, is_changed_there};
+use crate::diff::{CellDiff, Layout};
 use crate::frame::{Frame, Link};
 use crate::page;
 use crate::text::{self, Time};
@@ -39,6 +40,7 @@ struct ChangesPage {
     base: Time,
     standing: Standing,
     overlap: String,
+    commits_url: Option<String>,
     shows: Vec<Link>,
     rows: Vec<Row>,
     hidden: usize,
@@ -58,7 +60,8 @@ struct Row {
     is_changed_there: bool,
     by: String,
     time: Option<Time>,
-    cells: Vec<CellShown>,
+    cells: Vec<CellDiff>,
+    history_url: Option<String>,
     more_cells: usize,
     is_unfolded: bool,
 }
@@ -106,12 +109,13 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         (false, None) => None,
     };
     let previous_url = (skip > 0).then(|| query(skip.saturating_sub(PAGE), after));
-    let mut rows_left = ROWS_MAX;
+    let states = ((&at.base, "Before"), (&at.version, "Here"));
+    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
     let mut makers = HashMap::new();
     let is_unfolded = total <= OPEN_MAX;
     let mut rows = Vec::new();
     for found in shown.iter().skip(skip).take(PAGE) {
-        rows.push(row(at, found, is_unfolded, &mut rows_left, &mut makers)?);
+        rows.push(row(at, found, is_unfolded, &mut pair, &mut makers)?);
     }
     let link = |text: String, show: &str, is_here| Link { text, url: format!("{url}{show}"), is_here };
     let more = if part.next.is_some() || after.is_some() { "+" } else { "" };
@@ -133,6 +137,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         base: Time::of_micros(at.info.base.as_micros()),
         overlap: standing.overlap_text(&at.parent_text()),
         standing,
+        commits_url: at.commits_url()?,
         shows: if overlapping > 0 || only_overlap { shows } else { Vec::new() },
         total: text::counted(total as u64, "object", "objects"),
         rows,
@@ -154,7 +159,7 @@ fn row(
     at: &At<'_>,
     found: &Found,
     is_unfolded: bool,
-    rows_left: &mut usize,
+    pair: &mut Pair<'_>,
     makers: &mut HashMap<Tid, Option<(String, Time)>>,
 ) -> Result<Row, PageError> {
     let delta = &found.delta;
@@ -163,17 +168,13 @@ fn row(
     let differing = differing_cells(before, after);
     let is_told = |key: &CellKey| match deed {
         "deleted" | "gone" => false,
-        "added" => !matches!(key, CellKey::Place | CellKey::Owner),
+        "added" => !matches!(key, CellKey::Place | CellKey::Owner | CellKey::Type),
         _ => true,
     };
     let told: Vec<_> = differing.into_iter().filter(|(key, ..)| is_told(key)).collect();
     let mut cells = Vec::new();
     for (key, before, after) in told.iter().take(CELLS_MAX) {
-        let mut cell =
-            shown::cell(at, key, (*before, &at.base), (*after, &at.version), delta.oid)?;
-        cell.rows.truncate(*rows_left);
-        *rows_left -= cell.rows.len();
-        cells.push(cell);
+        cells.push(pair.cell(delta.oid, (*key, *before, *after))?);
     }
     let made = after.map(|object| object.revision()).map(|tid| {
         let maker = || {
@@ -189,6 +190,7 @@ fn row(
         oid: delta.oid.to_string(),
         path: found.path.clone(),
         url: at.object_url(delta.oid)?,
+        history_url: at.history_url(delta.oid)?,
         icon: text::icon(object.and_then(|object| object.type_name()).map(|name| name.as_str())),
         deed,
         is_changed_there: found.is_changed_there,

@@ -9,8 +9,8 @@ use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head, State};
 use super::hunks::{self, Piece};
-use super::text_diff::Row;
-use super::{desk, shown};
+use super::{desk, shown, shown::Pair};
+use crate::diff::{CellDiff, Layout};
 use crate::frame::Frame;
 use crate::page;
 use crate::text::{self, Time};
@@ -21,6 +21,8 @@ const INNER_MAX: usize = 50;
 const CONTEXT_LINES: usize = 3;
 /// How many open parts are settled one by one.
 const OPEN_MAX: usize = 100;
+/// How many lines of each side are shown.
+const ROWS_MAX: usize = 1_000;
 
 #[derive(Template)]
 #[template(path = "versions_conflict.html")]
@@ -40,6 +42,7 @@ struct ConflictPage {
     parts: Vec<Part>,
     /// The text that is to be, where it is one.
     result: Option<String>,
+    result_rows: usize,
     names: Option<Names>,
     rescue: Option<String>,
     place: usize,
@@ -55,7 +58,7 @@ struct ConflictPage {
 struct SideShown {
     title: String,
     words: String,
-    rows: Vec<Row>,
+    cell: Option<CellDiff>,
     made: Option<(String, Time, String)>,
 }
 
@@ -238,6 +241,7 @@ fn show(
         more_inner,
         choices,
         parts,
+        result_rows: result.as_ref().map_or(0, |text| text.lines().count().clamp(2, 30)),
         result,
         names,
         rescue,
@@ -281,27 +285,27 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
     let titles = ["Ours, in this version".to_owned(), format!("Theirs, on {}", at.parent_text())];
     let [ours_title, theirs_title] = titles;
     let nothing = || "nothing".to_owned();
-    let (mut ours, mut theirs, mut base) =
-        ((String::new(), Vec::new()), (String::new(), Vec::new()), String::new());
+    let (mut ours, mut theirs, mut base) = ((String::new(), None), (String::new(), None), String::new());
     let is_seen = desk::object_of(&found.conflict.key).map(|oid| at.path(oid)).transpose()?.flatten().is_some();
     match (&found.conflict.key, &found.conflict.kind) {
         _ if !is_seen => {}
         (ConflictKey::Cell(oid, key), ConflictKind::Cell { base: was, parent, version }) => {
-            let was = was.as_ref();
-            let cell = |now: &Option<Content>, state| shown::cell(at, key, (was, &at.base), (now.as_ref(), state), *oid);
-            let (version, parent) = (cell(version, &at.version)?, cell(parent, &at.parent)?);
-            base = version.before.clone().unwrap_or_else(nothing);
-            ours = (version.after.unwrap_or_else(nothing), version.rows);
-            theirs = (parent.after.unwrap_or_else(nothing), parent.rows);
+            let cell = |now: &Option<Content>, state, label| {
+                let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), (Layout::Inline, ROWS_MAX));
+                pair.cell(*oid, (key, was.as_ref(), now.as_ref())).map(Some)
+            };
+            let or_nothing = |now: &Option<Content>| now.as_ref().map_or_else(nothing, |_| String::new());
+            ours = (or_nothing(version), cell(version, &at.version, "Ours")?);
+            theirs = (or_nothing(parent), cell(parent, &at.parent, "Theirs")?);
         }
         (_, ConflictKind::Deleted { by, .. }) => {
-            let deleted = ("Deleted".to_owned(), Vec::new());
-            let worked = ("There, with what was done in it".to_owned(), Vec::new());
+            let deleted = ("Deleted".to_owned(), None);
+            let worked = ("There, with what was done in it".to_owned(), None);
             (ours, theirs) = if *by == Side::Version { (deleted, worked) } else { (worked, deleted) };
         }
         (_, ConflictKind::Name { version, other, .. }) => {
-            ours = (at.name(*version)?, Vec::new());
-            theirs = (at.path_in(&at.parent, *other)?.unwrap_or(at.name(*other)?), Vec::new());
+            ours = (at.name(*version)?, None);
+            theirs = (at.path_in(&at.parent, *other)?.unwrap_or(at.name(*other)?), None);
         }
         (_, ConflictKind::Cycle { version_moves, parent_moves }) => {
             let moves = |oids: &[Oid], state: &State| -> Result<String, PageError> {
@@ -311,19 +315,19 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
                 }
                 Ok(format!("Moved to {}", paths.join(", ")))
             };
-            ours = (moves(version_moves, &at.version)?, Vec::new());
-            theirs = (moves(parent_moves, &at.parent)?, Vec::new());
+            ours = (moves(version_moves, &at.version)?, None);
+            theirs = (moves(parent_moves, &at.parent)?, None);
         }
         (_, ConflictKind::Type { base: was, parent, version, attributes }) => {
             let name = |name: &Option<Name>| name.as_ref().map_or("no type", Name::as_str).to_owned();
             let names: Vec<&str> = attributes.iter().map(Name::as_str).collect();
             base = format!("{} (what does not go with the new type: {})", name(was), names.join(", "));
-            ours = (name(version), Vec::new());
-            theirs = (name(parent), Vec::new());
+            ours = (name(version), None);
+            theirs = (name(parent), None);
         }
         _ => {}
     }
-    let side = |title, (words, rows): (String, Vec<Row>), made| SideShown { title, words, rows, made };
+    let side = |title, (words, cell): (String, Option<CellDiff>), made| SideShown { title, words, cell, made };
     let (ours_made, theirs_made) = match is_seen {
         true => (made(&found.version), made(&found.parent)),
         false => (None, None),
@@ -336,7 +340,7 @@ fn inner(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<Inner>, usize), Pa
     let mut shown = Vec::new();
     for inner in inner.iter().take(INNER_MAX) {
         let Some(path) = at.path(inner.oid)? else { continue };
-        let cells = inner.cells.iter().map(|key| shown::cell_name(at, key));
+        let cells = inner.cells.iter().map(|key| shown::cell_name(at, inner.oid, key));
         shown.push(Inner {
             oid: inner.oid.to_string(),
             path,
@@ -375,7 +379,7 @@ fn choices(
             }
         }
         ConflictKind::Name { .. } => {
-            add("names", "Both stay, and one gets another name".into(), String::new());
+            add("names", "Both stay".into(), "One of them gets another name, which you choose below.".into());
             add("ours", "Ours has the name".into(), "The other one goes back to where this version has it, or away.".into());
             add("theirs", "Theirs has the name".into(), "Ours goes back to where it is there, or away.".into());
             let hint = "Ours goes into theirs: values are merged, what is in it moves over. Only for the same type.";
@@ -420,7 +424,6 @@ fn parts(pieces: &[Piece], typed: &[(usize, String)]) -> Vec<Part> {
             }
             Piece::Open { base, ours, theirs } => {
                 let chosen = typed.iter().find(|(at, _)| *at == nth).map(|(_, by)| by.as_str());
-                let both = "ours, then theirs";
                 let option = |value, title, lines: &str| LineChoice {
                     value,
                     title,
@@ -430,9 +433,9 @@ fn parts(pieces: &[Piece], typed: &[(usize, String)]) -> Vec<Part> {
                 let options = vec![
                     option("ours", "Ours", ours),
                     option("theirs", "Theirs", theirs),
-                    option("both", both, ""),
-                    option("turned", "theirs, then ours", ""),
-                    option("base", "as it was", base),
+                    option("both", "Ours, then theirs", ""),
+                    option("turned", "Theirs, then ours", ""),
+                    option("base", "As it was", base),
                 ];
                 let open = Some(OpenPart { field: format!("part{nth}"), nth: nth + 1, options });
                 parts.push(Part { before: Vec::new(), behind: Vec::new(), skipped: 0, open });

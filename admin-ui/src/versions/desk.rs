@@ -153,15 +153,18 @@ pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageE
     }
     Ok(match (&found.conflict.key, &found.conflict.kind) {
         (ConflictKey::Cell(_, CellKey::Place), _) => "both moved or renamed it".into(),
-        (ConflictKey::Cell(_, key), _) => format!("both changed its {}", shown::cell_name(at, key)?),
+        (ConflictKey::Cell(oid, key), _) => format!("both changed its {}", shown::cell_name(at, *oid, key)?),
         (_, ConflictKind::Deleted { by: Side::Version, .. }) => {
-            format!("deleted here, worked on in {parent}").replace("in the public site", "on the public site")
+            format!("deleted here, changed on {parent}")
         }
         (_, ConflictKind::Deleted { by: Side::Parent, .. }) => {
-            format!("worked on here, deleted on {parent}")
+            format!("changed here, deleted on {parent}")
         }
         (ConflictKey::Name { name, .. }, ConflictKind::Name { other, .. }) => {
-            format!("would have the name {name}, which {} has", at.name(*other)?)
+            match at.path_in(&at.parent, *other)? {
+                Some(_) => format!("{parent} has another one of the name {name} there"),
+                None => format!("something else would have the name {name} there, too"),
+            }
         }
         (_, ConflictKind::Cycle { .. }) => "was moved so that two things would contain each other".into(),
         (_, ConflictKind::Type { .. }) => "its type was changed, and what does not go with that".into(),

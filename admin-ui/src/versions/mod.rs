@@ -22,7 +22,6 @@ mod plan;
 mod settings;
 mod shown;
 mod standing;
-mod text_diff;
 
 use bough_core::Oid;
 use bough_core::security::permission::VERSIONS;

@@ -14,7 +14,8 @@ use bough_web::pages::{PageAnswer, PageError};
 use super::at::{At, Head};
 use super::discard::picked;
 use super::list::sentence;
-use super::shown::{self, CellShown};
+use super::shown::{self, Pair};
+use crate::diff::{CellDiff, Layout};
 use crate::frame::Frame;
 use crate::text::{self, Time};
 use crate::{message, page};
@@ -68,7 +69,7 @@ struct PlanPage {
 
 struct Row {
     path: String,
-    cells: Vec<CellShown>,
+    cells: Vec<CellDiff>,
     is_unfolded: bool,
 }
 
@@ -227,7 +228,10 @@ fn show(
 /// The objects that change with their cells, how many are not shown, and how many may not be seen.
 fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageError> {
     let (mut rows, mut hidden): (Vec<Row>, usize) = (Vec::new(), 0);
-    let mut rows_left = ROWS_MAX;
+    let parent = at.parent_text();
+    // Where things go is known to the version, where a container may be new.
+    let states = ((&at.parent, parent.as_str()), (&at.version, "Then"));
+    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
     let mut of = None;
     for delta in &plan.cells {
         if of != Some(delta.oid) {
@@ -245,13 +249,7 @@ fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageE
         }
         let is_hidden = at.path(delta.oid)?.is_none();
         if let Some(row) = rows.last_mut().filter(|_| !is_hidden) {
-            // Where it goes is known to the version, where a container may be new.
-            let (before, after) = (delta.before.as_ref(), delta.after.as_ref());
-            let mut cell =
-                shown::cell(at, &delta.cell, (before, &at.parent), (after, &at.version), delta.oid)?;
-            cell.rows.truncate(rows_left);
-            rows_left -= cell.rows.len();
-            row.cells.push(cell);
+            row.cells.push(pair.cell(delta.oid, (&delta.cell, delta.before.as_ref(), delta.after.as_ref()))?);
         }
     }
     let more = usize::try_from(plan.objects).unwrap_or(usize::MAX).saturating_sub(rows.len() + hidden);
@@ -334,7 +332,7 @@ fn denied(at: &At<'_>, plan: &MergePlan) -> Result<Vec<String>, PageError> {
     for denial in plan.denied.iter().take(NOTES_MAX) {
         denied.push(format!(
             "{} of {}: that takes “{}” at {}",
-            shown::cell_name(at, &denial.key)?,
+            shown::cell_name(at, denial.oid, &denial.key)?,
             at.name(denial.oid)?,
             denial.permission,
             at.name(denial.at)?

@@ -77,7 +77,7 @@ impl Standing {
             0 => String::new(),
             overlap => {
                 let more = at_least(self.is_part);
-                format!("{more}{} also changed on {parent} since", text::grouped(overlap as u64))
+                format!("{more}{} of them also changed on {parent}", text::grouped(overlap as u64))
             }
         }
     }
