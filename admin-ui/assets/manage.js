@@ -6,3 +6,5 @@ import "./times.js";
 import "./theme-switch.js";
 import "./finder.js";
 import "./keys.js";
+import "./copy.js";
+import "./desk.js";

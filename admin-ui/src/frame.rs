@@ -7,9 +7,11 @@ use bough_web::pages::{PageError, PageRequest};
 
 use crate::message::Message;
 use crate::tree::{self, Node};
+use crate::versions::{Standing, parent_text};
 use crate::{assets, text};
 
-/// How far a version is behind its parent line is counted up to here.
+/// Up to how many objects of a version, and commits of its parent line, are counted.
+const CHANGES_MAX: usize = 500;
 const BEHIND_MAX: usize = 1_000;
 
 /// One step of the way to an object, one tab, one entry of a menu.
@@ -25,6 +27,8 @@ pub(crate) struct VersionBar {
     pub(crate) changes: String,
     pub(crate) behind: String,
     pub(crate) is_behind: bool,
+    /// How many of those objects others changed, too; empty where there are none.
+    pub(crate) overlap: String,
     pub(crate) is_open: bool,
     /// Its own page, what it changed, where it is updated and merged.
     pub(crate) url: String,
@@ -175,21 +179,14 @@ fn places(request: &PageRequest, place: &str) -> Result<Vec<Link>, PageError> {
 fn version_bar(request: &PageRequest, oid: Oid) -> Result<Option<VersionBar>, PageError> {
     let Some(name) = request.version_name() else { return Ok(None) };
     let database = request.database();
-    let changes = database.own_changes(0, 0)?.total as u64;
-    let behind = database.commits_behind(BEHIND_MAX)?;
     let info = database.version_info()?;
-    let many = if behind == BEHIND_MAX { "at least " } else { "" };
+    let standing = Standing::of(database, &info, CHANGES_MAX, BEHIND_MAX)?;
     Ok(Some(VersionBar {
         name: name.to_owned(),
-        changes: match changes {
-            0 => "nothing changed yet".into(),
-            changes => format!("{} changed", text::counted(changes, "object", "objects")),
-        },
-        behind: match behind {
-            0 => "up to date".into(),
-            behind => format!("{many}{} behind", text::counted(behind as u64, "change", "changes")),
-        },
-        is_behind: behind > 0,
+        changes: standing.changes_text(),
+        behind: standing.behind_text(),
+        is_behind: standing.behind > 0,
+        overlap: standing.overlap_text(&parent_text(&info)),
         is_open: info.status == bough_store::LineStatus::Open,
         url: request.top_url(&["versions", name]),
         leave_url: request.page_url_on((None, request.trunk()), oid, &[])?,

@@ -26,6 +26,7 @@ mod style;
 mod text;
 mod tree;
 mod undo;
+mod versions;
 
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
@@ -86,6 +87,7 @@ impl AdminUi {
             ["edit", behind @ ..] => edit::answer(request, behind),
             ["style"] => style::answer(request),
             ["undo", rest @ ..] => undo::answer(request, rest),
+            ["versions", steps @ ..] => versions::answer(request, steps),
             _ => Err(PageError::not_found()),
         }
     }

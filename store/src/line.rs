@@ -161,6 +161,21 @@ impl Line {
         all
     }
 
+    /// The first `limit` objects that the line ever wrote to, after one of them, by oid.
+    pub(crate) fn touched_after(&self, after: Option<Oid>, limit: usize) -> Vec<Oid> {
+        let touched = self.touched.read();
+        let behind = touched.objects.iter().copied().filter(|oid| after.is_none_or(|after| *oid > after));
+        let mut first: Vec<Oid> = behind.collect();
+        drop(touched);
+        // A line may have touched far more than anybody looks at: only the first are brought into order.
+        if first.len() > limit {
+            first.select_nth_unstable(limit);
+            first.truncate(limit);
+        }
+        first.sort_unstable();
+        first
+    }
+
     /// Reads what the line touched, the first time that it is needed.
     fn load(&self, index: &TailedIndex) -> Result<(), StoreError> {
         if self.is_loaded.load(Ordering::Acquire) {

@@ -30,6 +30,15 @@ pub struct Differences {
     pub total: usize,
 }
 
+/// Part of what a version changed.
+#[derive(Clone, Debug)]
+pub struct OwnPart {
+    /// The objects, each as it is in what the version is compared with and in the version, by oid.
+    pub objects: Vec<ObjectDelta>,
+    /// Where the next part begins; none where there is nothing more.
+    pub next: Option<Oid>,
+}
+
 impl Differences {
     /// Counts the object, if it differs, and keeps it, if it is of the part.
     fn take(&mut self, delta: ObjectDelta, skip: usize, limit: usize) {
@@ -79,6 +88,29 @@ impl Database {
             found.take(ObjectDelta { oid, before, after }, skip, limit);
         }
         Ok(found)
+    }
+
+    /// The part of [`Self::own_changes`] after an object, or the first one. It costs by what is asked for: at most
+    /// `looked_at_max` objects that the version ever wrote to are looked at, be it that it holds nothing of them now.
+    ///
+    /// # Errors
+    /// [`VersionError::Trunk`] on the trunk, which lies on nothing.
+    pub fn own_part(&self, after: Option<Oid>, looked_at_max: usize) -> Result<OwnPart, VersionError> {
+        let engine = &self.inner.engine;
+        let mut sides = ThreeSides::without_own(engine, self.line, None)?;
+        let touched = engine.lines.get(self.line, &engine.index)?;
+        let mut touched = touched.touched_after(after, looked_at_max.saturating_add(1));
+        let has_more = touched.len() > looked_at_max;
+        touched.truncate(looked_at_max);
+        let mut found = Differences { objects: Vec::new(), total: 0 };
+        for &oid in &touched {
+            if sides.read_own(oid)? {
+                let (before, after) = (sides.compared_with().object(oid)?, sides.version.object(oid)?);
+                found.take(ObjectDelta { oid, before, after }, 0, usize::MAX);
+            }
+        }
+        let next = touched.last().copied().filter(|_| has_more);
+        Ok(OwnPart { objects: found.objects, next })
     }
 
     /// What this version lies on: the line below as of the version's base.

@@ -29,7 +29,7 @@ use crate::line::{LineId, LineStatus};
 use crate::undo::{CellDelta, UrlDelta};
 use crate::weave;
 
-pub use compare::Differences;
+pub use compare::{Differences, OwnPart};
 pub use discard::Discarded;
 pub use open::Management;
 pub use open::{DEPTH_MAX, NewVersion, VERSION_NAME_BYTES_MAX};

@@ -17,7 +17,6 @@ use crate::version::VersionError;
 /// A version, what it lies on, and the line that it is brought together with.
 pub(crate) struct ThreeSides<'a> {
     pub(crate) engine: &'a Arc<Engine>,
-    pub(crate) line: LineId,
     pub(crate) state: Arc<LineState>,
     /// What the version shows where it changed nothing.
     pub(crate) base: Snapshot,
@@ -35,6 +34,18 @@ pub(crate) struct ThreeSides<'a> {
 impl<'a> ThreeSides<'a> {
     /// The version at its head, and its parent line as of `to`; none for its head.
     pub(crate) fn new(engine: &'a Arc<Engine>, line: LineId, to: Option<Tid>) -> Result<Self, VersionError> {
+        let mut sides = Self::without_own(engine, line, to)?;
+        let touched = engine.lines.get(line, &engine.index)?.all_touched();
+        touched.into_iter().try_for_each(|oid| sides.read_own(oid).map(drop))?;
+        Ok(sides)
+    }
+
+    /// The same, before anything that the version holds was read.
+    pub(super) fn without_own(
+        engine: &'a Arc<Engine>,
+        line: LineId,
+        to: Option<Tid>,
+    ) -> Result<Self, VersionError> {
         let state = engine.epoch(line)?.state;
         let parent = engine.open_parent(&state);
         let version = Snapshot::at_head(engine, line)?;
@@ -48,9 +59,8 @@ impl<'a> ThreeSides<'a> {
             }
         };
         let base = Snapshot::at(engine, state.parent, state.base)?;
-        let mut sides = Self {
+        Ok(Self {
             engine,
-            line,
             state,
             base,
             parent,
@@ -58,34 +68,30 @@ impl<'a> ThreeSides<'a> {
             compared: HashMap::new(),
             own: HashMap::new(),
             cells: Vec::new(),
-        };
-        sides.read_own()?;
-        Ok(sides)
+        })
     }
 
-    fn read_own(&mut self) -> Result<(), StoreError> {
-        let touched = self.engine.lines.get(self.line, &self.engine.index)?.all_touched();
-        for oid in touched {
-            let Some((tid, own)) = self.engine.own(self.version.view(), oid)? else { continue };
-            let base = self.engine.seen(self.base.view(), oid)?;
-            let mut later: Vec<CellChange> = Vec::new();
-            for (key, cell) in own.cells() {
-                let compared = self.base_of(oid, base.as_deref(), key, cell)?;
-                if cell.base != OwnBase::Line {
-                    later.push((key.clone(), compared.clone()));
-                }
-                let version = cell.content.clone();
-                self.cells.push(PlanCell { oid, key: key.clone(), base: compared, version });
+    /// Takes in what the version holds of an object. Whether it holds anything.
+    pub(super) fn read_own(&mut self, oid: Oid) -> Result<bool, StoreError> {
+        let Some((tid, own)) = self.engine.own(self.version.view(), oid)? else { return Ok(false) };
+        let base = self.engine.seen(self.base.view(), oid)?;
+        let mut later: Vec<CellChange> = Vec::new();
+        for (key, cell) in own.cells() {
+            let compared = self.base_of(oid, base.as_deref(), key, cell)?;
+            if cell.base != OwnBase::Line {
+                later.push((key.clone(), compared.clone()));
             }
-            if !later.is_empty() {
-                let was = base.as_deref().cloned().unwrap_or_else(|| Object::new(oid, Tid::ZERO, Vec::new()));
-                let object = was.with(&later, self.state.base);
-                let is_there = !object.cells().is_empty();
-                self.compared.insert(oid, is_there.then(|| Arc::new(object)));
-            }
-            self.own.insert(oid, (tid, own));
+            let version = cell.content.clone();
+            self.cells.push(PlanCell { oid, key: key.clone(), base: compared, version });
         }
-        Ok(())
+        if !later.is_empty() {
+            let was = base.as_deref().cloned().unwrap_or_else(|| Object::new(oid, Tid::ZERO, Vec::new()));
+            let object = was.with(&later, self.state.base);
+            let is_there = !object.cells().is_empty();
+            self.compared.insert(oid, is_there.then(|| Arc::new(object)));
+        }
+        self.own.insert(oid, (tid, own));
+        Ok(true)
     }
 
     /// With what a cell of the version is compared.

@@ -399,3 +399,31 @@ fn a_version_is_brought_to_no_commit_that_is_still_to_come_nor_to_one_before_its
     }
     assert_eq!((v.text(), trunk.head()), (text, head), "nothing was written");
 }
+
+#[test]
+fn what_a_version_changed_is_told_in_parts_that_cost_by_what_is_asked_for() {
+    let trunk = seeded("/a title=one\n/b\n/c\n/d\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "mine");
+    v.delete("/b");
+    seed(&v, "/new title=n");
+    v.set("/d", "title", "to be taken back");
+    let back = v.head();
+    undo(&v, back);
+    let all = v.own_changes(0, 10).unwrap().objects;
+    let (mut found, mut after, mut parts) = (Vec::new(), None, 0);
+    loop {
+        let part = v.own_part(after, 1).unwrap();
+        assert!(part.objects.len() <= 1, "no more are looked at than were asked for");
+        found.extend(part.objects.iter().map(|delta| delta.oid));
+        parts += 1;
+        match part.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, all.iter().map(|delta| delta.oid).collect::<Vec<_>>());
+    assert_eq!((found.len(), parts), (3, 4), "what it holds nothing of was looked at, too");
+    assert!(v.own_part(None, 4).unwrap().next.is_none(), "there is nothing more");
+    assert!(matches!(trunk.own_part(None, 1), Err(VersionError::Trunk)));
+}

@@ -1,0 +1,203 @@
+//! What a version changed, by path, with what it was and what it is.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use bough_core::object::differing_cells;
+use bough_core::{CellKey, Oid, Tid};
+use bough_store::ObjectDelta;
+use bough_web::pages::{PageAnswer, PageError};
+
+use super::at::{At, Head};
+use super::shown::{self, Pair};
+use super::standing::{Standing, is_changed_there};
+use crate::diff::{CellDiff, Layout};
+use crate::frame::{Frame, Link};
+use crate::page;
+use crate::text::{self, Time};
+
+/// How many objects are put in order at a time.
+const LOOKED_AT_MAX: usize = 5_000;
+/// How many a page has.
+const PAGE: usize = 50;
+/// How many cells of one object are shown.
+const CELLS_MAX: usize = 20;
+/// How many lines of comparisons a page has.
+const ROWS_MAX: usize = 1_500;
+/// With so many objects at most, what changed of them is shown at once.
+const OPEN_MAX: usize = 8;
+/// How many commits of the parent line are counted.
+const BEHIND_MAX: usize = 1_000;
+
+#[derive(Template)]
+#[template(path = "versions_changes.html")]
+struct ChangesPage {
+    frame: Frame,
+    head: Head,
+    owner: String,
+    opened: Time,
+    changed: Time,
+    base: Time,
+    standing: Standing,
+    overlap: String,
+    commits_url: Option<String>,
+    shows: Vec<Link>,
+    rows: Vec<Row>,
+    hidden: usize,
+    next_url: Option<String>,
+    previous_url: Option<String>,
+    total: String,
+    url: String,
+    is_open: bool,
+}
+
+struct Row {
+    oid: String,
+    path: String,
+    url: Option<String>,
+    icon: &'static str,
+    deed: &'static str,
+    is_changed_there: bool,
+    by: String,
+    time: Option<Time>,
+    cells: Vec<CellDiff>,
+    history_url: Option<String>,
+    more_cells: usize,
+    is_unfolded: bool,
+}
+
+struct Found {
+    delta: ObjectDelta,
+    path: String,
+    is_changed_there: bool,
+}
+
+/// `@@manage/versions/NAME`.
+pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
+    let request = at.request;
+    let after: Option<Oid> = request.query("after").and_then(|oid| oid.parse().ok());
+    let skip = request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
+    let only_overlap = request.query("show") == Some("overlap");
+    let part = at.database.own_part(after, LOOKED_AT_MAX)?;
+    let (mut found, mut hidden) = (Vec::new(), 0);
+    for delta in part.objects {
+        match at.path(delta.oid)? {
+            Some(path) => {
+                let is_changed_there =
+                    is_changed_there(&at.parent.snapshot, delta.oid, delta.before.as_deref())?;
+                found.push(Found { delta, path, is_changed_there });
+            }
+            None => hidden += 1,
+        }
+    }
+    request.check_time()?;
+    let overlapping = found.iter().filter(|found| found.is_changed_there).count();
+    let all = found.len();
+    found.retain(|found| found.is_changed_there || !only_overlap);
+    found.sort_by(|a, b| by_steps(&a.path, &b.path));
+    let shown: Vec<Found> = found.into_iter().collect();
+    let total = shown.len();
+    let url = at.url(&[]);
+    let query = |skip: usize, after: Option<Oid>| {
+        let after = after.map_or_else(String::new, |oid| format!("&after={oid}"));
+        let show = if only_overlap { "&show=overlap" } else { "" };
+        format!("{url}?skip={skip}{after}{show}")
+    };
+    let next_url = match (total > skip + PAGE, part.next) {
+        (true, _) => Some(query(skip + PAGE, after)),
+        (false, Some(next)) => Some(query(0, Some(next))),
+        (false, None) => None,
+    };
+    let previous_url = (skip > 0).then(|| query(skip.saturating_sub(PAGE), after));
+    let states = ((&at.base, "Before"), (&at.version, "Here"));
+    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
+    let mut makers = HashMap::new();
+    let is_unfolded = total <= OPEN_MAX;
+    let mut rows = Vec::new();
+    for found in shown.iter().skip(skip).take(PAGE) {
+        rows.push(row(at, found, is_unfolded, &mut pair, &mut makers)?);
+    }
+    let link = |text: String, show: &str, is_here| Link { text, url: format!("{url}{show}"), is_here };
+    let more = if part.next.is_some() || after.is_some() { "+" } else { "" };
+    let shows = vec![
+        link(format!("All ({}{more})", text::grouped(all as u64)), "", !only_overlap),
+        link(
+            format!("Also changed on {} ({}{more})", at.parent_text(), text::grouped(overlapping as u64)),
+            "?show=overlap",
+            only_overlap,
+        ),
+    ];
+    let standing = Standing::of(&at.database, &at.info, LOOKED_AT_MAX, BEHIND_MAX)?;
+    let page = ChangesPage {
+        frame: at.frame("Changes")?,
+        head: at.head("")?,
+        owner: at.info.owner.clone(),
+        opened: Time::of_micros(at.info.opened.as_micros()),
+        changed: Time::of_micros(at.info.changed.as_micros()),
+        base: Time::of_micros(at.info.base.as_micros()),
+        overlap: standing.overlap_text(&at.parent_text()),
+        standing,
+        commits_url: at.commits_url()?,
+        shows: if overlapping > 0 || only_overlap { shows } else { Vec::new() },
+        total: text::counted(total as u64, "object", "objects"),
+        rows,
+        hidden,
+        next_url,
+        previous_url,
+        url,
+        is_open: at.is_open(),
+    };
+    page::show(&page)
+}
+
+/// Containers before what is in them.
+fn by_steps(a: &str, b: &str) -> std::cmp::Ordering {
+    a.split('/').cmp(b.split('/'))
+}
+
+fn row(
+    at: &At<'_>,
+    found: &Found,
+    is_unfolded: bool,
+    pair: &mut Pair<'_>,
+    makers: &mut HashMap<Tid, Option<(String, Time)>>,
+) -> Result<Row, PageError> {
+    let delta = &found.delta;
+    let (before, after) = (delta.before.as_deref(), delta.after.as_deref());
+    let deed = shown::deed(before, after);
+    let differing = differing_cells(before, after);
+    let is_told = |key: &CellKey| match deed {
+        "deleted" | "gone" => false,
+        "added" => !matches!(key, CellKey::Place | CellKey::Owner | CellKey::Type),
+        _ => true,
+    };
+    let told: Vec<_> = differing.into_iter().filter(|(key, ..)| is_told(key)).collect();
+    let mut cells = Vec::new();
+    for (key, before, after) in told.iter().take(CELLS_MAX) {
+        cells.push(pair.cell(delta.oid, (*key, *before, *after))?);
+    }
+    let made = after.map(|object| object.revision()).map(|tid| {
+        let maker = || {
+            let record = at.database.commit_record(tid).ok()?;
+            Some((record.principal, Time::of_micros(record.time_micros)))
+        };
+        let (by, time) = makers.entry(tid).or_insert_with(maker).as_ref()?;
+        Some((by.clone(), Time { iso: time.iso.clone(), utc: time.utc.clone() }))
+    });
+    let (by, time) = made.flatten().map_or((String::new(), None), |(by, time)| (by, Some(time)));
+    let object = delta.after.as_ref().or(delta.before.as_ref());
+    Ok(Row {
+        oid: delta.oid.to_string(),
+        path: found.path.clone(),
+        url: at.object_url(delta.oid)?,
+        history_url: at.history_url(delta.oid)?,
+        icon: text::icon(object.and_then(|object| object.type_name()).map(|name| name.as_str())),
+        deed,
+        is_changed_there: found.is_changed_there,
+        by,
+        time,
+        more_cells: told.len().saturating_sub(CELLS_MAX),
+        cells,
+        is_unfolded,
+    })
+}

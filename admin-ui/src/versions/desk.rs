@@ -1,0 +1,232 @@
+//! The conflict desk: everything that stands against a merge or an update, what was decided about it, and how far one
+//! has come.
+
+use askama::Template;
+use bough_core::merge::plan::{ConflictKey, ConflictKind, Resolution, Side};
+use bough_core::{CellKey, Oid};
+use bough_store::version::{VersionConflict, VersionError};
+use bough_web::pages::{PageAnswer, PageError};
+
+use super::at::{At, Head};
+use super::shown;
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::text::{self, Time};
+use crate::{message, page};
+
+/// How many conflicts a page has.
+const PAGE: usize = 50;
+/// How many one form settles: each is checked against all the others.
+const AT_ONCE_MAX: usize = 200;
+
+#[derive(Template)]
+#[template(path = "versions_desk.html")]
+struct DeskPage {
+    frame: Frame,
+    head: Head,
+    rows: Vec<Row>,
+    total: usize,
+    settled: usize,
+    first_open_url: Option<String>,
+    next_url: Option<String>,
+    previous_url: Option<String>,
+    url: String,
+    desk_url: String,
+}
+
+struct Row {
+    id: String,
+    path: String,
+    what: String,
+    by: String,
+    time: Option<Time>,
+    decision: Option<String>,
+    url: String,
+}
+
+/// `@@manage/versions/NAME/conflicts`.
+pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
+    if at.request.is_post() {
+        return settle_many(at);
+    }
+    let all = conflicts(at)?;
+    let skip = at.request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
+    let mut rows = Vec::new();
+    for found in all.iter().skip(skip).take(PAGE) {
+        rows.push(row(at, found)?);
+    }
+    let settled = all.iter().filter(|found| found.resolution.is_some()).count();
+    let first_open = all.iter().find(|found| found.resolution.is_none());
+    let desk_url = at.url(&["conflicts"]);
+    let page_url = |skip: usize| format!("{desk_url}?skip={skip}");
+    let frame = at.frame("Conflicts")?;
+    let page = DeskPage {
+        frame: match told(at, &all)? {
+            Some(message) => frame.saying(message),
+            None => frame,
+        },
+        head: at.head("conflicts")?,
+        rows,
+        total: all.len(),
+        settled,
+        first_open_url: first_open.map(|found| at.url(&["conflicts", &found.id])),
+        next_url: (all.len() > skip + PAGE).then(|| page_url(skip + PAGE)),
+        previous_url: (skip > 0).then(|| page_url(skip.saturating_sub(PAGE))),
+        url: at.url(&[]),
+        desk_url: desk_url.clone(),
+    };
+    page::show(&page)
+}
+
+/// What the address says was done, or refused.
+pub(super) fn told(at: &At<'_>, all: &[VersionConflict]) -> Result<Option<Message>, PageError> {
+    let request = at.request;
+    let open = all.iter().filter(|found| found.resolution.is_none()).count() as u64;
+    if let Some(refused) = request.query("refused").filter(|_| open > 0) {
+        let what = if refused == "update" { "updated" } else { "merged" };
+        let number = text::counted(open, "conflict has", "conflicts have");
+        return Ok(Some(Message::bad(format!("Nothing was {what} yet: {number} to be settled first."))));
+    }
+    if let Some(id) = request.query("settled") {
+        let found = all.iter().find(|found| found.id == id && found.resolution.is_some());
+        return Ok(match found {
+            Some(found) => Some(Message::good(format!("Settled: {}.", path(at, found)?))),
+            None => None,
+        });
+    }
+    let number = |key: &str| request.query(key).and_then(|number| number.parse::<u64>().ok());
+    Ok(match (number("done"), number("left")) {
+        (Some(done), Some(0) | None) => {
+            Some(Message::good(format!("{} settled.", text::counted(done, "conflict", "conflicts"))))
+        }
+        (Some(done), Some(left)) => Some(Message::bad(format!(
+            "{} settled; {} cannot be settled like that: look at each.",
+            text::counted(done, "conflict", "conflicts"),
+            text::grouped(left)
+        ))),
+        _ => None,
+    })
+}
+
+/// All conflicts in an order that stays the same while they are settled.
+pub(super) fn conflicts(at: &At<'_>) -> Result<Vec<VersionConflict>, PageError> {
+    let mut all = at.database.conflicts().map_err(|error| at.request.told(error))?;
+    all.sort_by_cached_key(|found| (found.path.as_ref().map(ToString::to_string), found.id.clone()));
+    Ok(all)
+}
+
+/// The object that a conflict is about.
+pub(super) fn object_of(key: &ConflictKey) -> Option<Oid> {
+    match key {
+        ConflictKey::Cell(oid, _) | ConflictKey::Deleted(oid) | ConflictKey::Type(oid) => Some(*oid),
+        ConflictKey::Name { oid, .. } => Some(*oid),
+        ConflictKey::Cycle(oids) => oids.first().copied(),
+    }
+}
+
+/// Where that is, for people.
+pub(super) fn path(at: &At<'_>, found: &VersionConflict) -> Result<String, PageError> {
+    match object_of(&found.conflict.key) {
+        Some(oid) => Ok(at.path(oid)?.unwrap_or_else(|| "Something that you may not see".into())),
+        None => Ok("Something that you may not see".into()),
+    }
+}
+
+fn row(at: &At<'_>, found: &VersionConflict) -> Result<Row, PageError> {
+    let made = found.parent.as_ref();
+    Ok(Row {
+        id: found.id.clone(),
+        path: path(at, found)?,
+        what: what(at, found)?,
+        by: made.map(|made| made.principal.clone()).unwrap_or_default(),
+        time: made.map(|made| Time::of_micros(made.time_micros)),
+        decision: found.resolution.as_ref().map(|chosen| decision(at, found, chosen)).transpose()?,
+        url: at.url(&["conflicts", &found.id]),
+    })
+}
+
+/// What a conflict is about, in words that go behind its path.
+pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageError> {
+    let parent = at.parent_text();
+    if object_of(&found.conflict.key).map(|oid| at.path(oid)).transpose()?.flatten().is_none() {
+        return Ok("both changed it".into());
+    }
+    Ok(match (&found.conflict.key, &found.conflict.kind) {
+        (ConflictKey::Cell(_, CellKey::Place), _) => "both moved or renamed it".into(),
+        (ConflictKey::Cell(oid, key), _) => format!("both changed its {}", shown::cell_name(at, *oid, key)?),
+        (_, ConflictKind::Deleted { by: Side::Version, .. }) => {
+            format!("deleted here, changed on {parent}")
+        }
+        (_, ConflictKind::Deleted { by: Side::Parent, .. }) => {
+            format!("changed here, deleted on {parent}")
+        }
+        (ConflictKey::Name { name, .. }, ConflictKind::Name { other, .. }) => {
+            match at.path_in(&at.parent, *other)? {
+                Some(_) => format!("{parent} has another one of the name {name} there"),
+                None => format!("something else would have the name {name} there, too"),
+            }
+        }
+        (_, ConflictKind::Cycle { .. }) => "was moved so that two things would contain each other".into(),
+        (_, ConflictKind::Type { .. }) => "its type was changed, and what does not go with that".into(),
+        _ => "both changed it".into(),
+    })
+}
+
+/// What was decided, in words.
+pub(super) fn decision(
+    at: &At<'_>,
+    found: &VersionConflict,
+    chosen: &Resolution,
+) -> Result<String, PageError> {
+    let parent = at.parent_text();
+    Ok(match (chosen, &found.conflict.kind) {
+        (Resolution::Version, ConflictKind::Deleted { by: Side::Version, .. })
+        | (Resolution::Parent, ConflictKind::Deleted { by: Side::Parent, .. }) => "it is deleted".into(),
+        (Resolution::Version | Resolution::Parent, ConflictKind::Deleted { .. }) => "it stays".into(),
+        (Resolution::Version, _) => "as it is here".into(),
+        (Resolution::Parent, _) => format!("as it is on {parent}"),
+        (Resolution::Value(_), _) => "a text of your own".into(),
+        (Resolution::Both { rename: Side::Version, to }, _) => format!("both stay, ours is called {to}"),
+        (Resolution::Both { rename: Side::Parent, to }, _) => format!("both stay, theirs is called {to}"),
+        (Resolution::Same, _) => "both are the same thing".into(),
+        (Resolution::Rescue(moves), _) => {
+            format!("it is deleted, but {} moved out", text::counted(moves.len() as u64, "object is", "objects are"))
+        }
+    })
+}
+
+fn settle_many(at: &At<'_>) -> Result<PageAnswer, PageError> {
+    let form = at.request.form()?;
+    let is_all = form.get("of") == "all";
+    let chosen = match form.get("action") {
+        "ours" => Some(Resolution::Version),
+        "theirs" => Some(Resolution::Parent),
+        "forget" => None,
+        _ => return Err(PageError::refused("The form does not say what to do.")),
+    };
+    let ticked: Vec<String> = match is_all {
+        true => {
+            let all = conflicts(at)?;
+            let open = all.into_iter().filter(|found| found.resolution.is_none() || chosen.is_none());
+            open.map(|found| found.id).collect()
+        }
+        false => form.all("pick").map(str::to_owned).collect(),
+    };
+    let (mut done, mut left) = (0_u64, ticked.len().saturating_sub(AT_ONCE_MAX) as u64);
+    for id in ticked.iter().take(AT_ONCE_MAX) {
+        at.request.check_time()?;
+        match at.database.resolve(id, chosen.clone(), at.request.actor().name()) {
+            Ok(()) => done += 1,
+            // Gone meanwhile, it needs no decision.
+            Err(VersionError::NoSuchConflict(_)) => {}
+            Err(VersionError::DoesNotSettle) => left += 1,
+            Err(error) => return Err(at.request.told(error)),
+        }
+    }
+    let url = at.url(&["conflicts"]);
+    Ok(match (done + left, chosen.is_some()) {
+        (0, _) => message::done(&url, None),
+        (_, true) => PageAnswer::SeeOther(format!("{url}?done={done}&left={left}")),
+        (_, false) => PageAnswer::SeeOther(url),
+    })
+}

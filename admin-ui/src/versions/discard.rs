@@ -1,0 +1,152 @@
+//! Throwing away what a version changed: some of it, or all of it. First what goes, then the going.
+
+use askama::Template;
+use axum::http::StatusCode;
+use bough_core::Oid;
+use bough_store::LineStatus;
+use bough_store::version::{Pick, VersionError};
+use bough_web::pages::{PageAnswer, PageError};
+
+use super::at::{At, Head};
+use super::list::sentence;
+use super::standing::Standing;
+use crate::frame::Frame;
+use crate::{message, page, text};
+
+/// How many parts of a version one request names.
+pub(super) const PICKS_MAX: usize = 500;
+/// How many of the objects that go are named.
+const NAMED_MAX: usize = 200;
+/// How many are counted of a whole version.
+const COUNTED_MAX: usize = 20_000;
+
+#[derive(Template)]
+#[template(path = "versions_discard.html")]
+struct DiscardPage {
+    frame: Frame,
+    head: Head,
+    wrong: Option<String>,
+    /// What was ticked; none for the whole version.
+    picks: Vec<String>,
+    what: String,
+    gone: Vec<Gone>,
+    more: usize,
+    on_it: Vec<String>,
+    url: String,
+}
+
+struct Gone {
+    path: String,
+    comes_along: bool,
+}
+
+/// The objects that a form or an address names.
+pub(super) fn picked<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<Oid>, PageError> {
+    let mut picked: Vec<Oid> = texts.filter_map(|text| text.parse().ok()).collect();
+    picked.sort_unstable();
+    picked.dedup();
+    if picked.len() > PICKS_MAX {
+        return Err(PageError::refused(format!("Tick {PICKS_MAX} objects at most.")));
+    }
+    Ok(picked)
+}
+
+/// `@@manage/versions/NAME/discard`.
+pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
+    let request = at.request;
+    if request.is_post() {
+        let form = request.form()?;
+        let picks = picked(form.all("pick"))?;
+        return match picks.is_empty() {
+            true => discard_whole(at, form.get("despite_others") == "yes"),
+            false => discard_part(at, &picks),
+        };
+    }
+    let picks = picked(request.query_all("pick").iter().map(String::as_str))?;
+    show(at, &picks, None, &[])
+}
+
+fn show(
+    at: &At<'_>,
+    picks: &[Oid],
+    wrong: Option<String>,
+    on_it: &[String],
+) -> Result<PageAnswer, PageError> {
+    let (mut gone, mut more, mut what) = (Vec::new(), 0, String::new());
+    let mut wrong = wrong;
+    if picks.is_empty() {
+        let standing = Standing::of(&at.database, &at.info, COUNTED_MAX, 1)?;
+        what = standing.changes_text();
+    } else {
+        let all: Vec<Pick> = picks.iter().copied().map(Pick::Object).collect();
+        match at.database.discard_part(&all, true, at.note("")) {
+            Ok(discarded) => {
+                for oid in discarded.objects.iter().take(NAMED_MAX) {
+                    let comes_along = discarded.along.contains(oid);
+                    gone.push(Gone { path: at.name(*oid)?, comes_along });
+                }
+                more = discarded.objects.len().saturating_sub(NAMED_MAX);
+                what = text::counted(discarded.objects.len() as u64, "object", "objects");
+            }
+            Err(
+                error @ (VersionError::NothingSelected
+                | VersionError::Incomplete(_)
+                | VersionError::Status { .. }),
+            ) => wrong = Some(sentence(&error)),
+            Err(error) => return Err(request_told(at, error)),
+        }
+    }
+    let status = if wrong.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    let page = DiscardPage {
+        frame: at.frame("Discard")?,
+        head: at.head(if picks.is_empty() { "settings" } else { "" })?,
+        wrong,
+        picks: picks.iter().map(ToString::to_string).collect(),
+        what,
+        gone,
+        more,
+        on_it: on_it.to_vec(),
+        url: at.url(&[]),
+    };
+    page::show_as(status, &page)
+}
+
+fn request_told(at: &At<'_>, error: VersionError) -> PageError {
+    at.request.told(error)
+}
+
+fn discard_part(at: &At<'_>, picks: &[Oid]) -> Result<PageAnswer, PageError> {
+    let what = match picks {
+        [only] => format!("the changes of {}", at.name(*only)?),
+        many => format!("the changes of {}", text::counted(many.len() as u64, "object", "objects")),
+    };
+    let note = at.note(format!("Discarded {what} in version {}", at.info.name));
+    let all: Vec<Pick> = picks.iter().copied().map(Pick::Object).collect();
+    match at.database.discard_part(&all, false, note) {
+        Ok(discarded) => Ok(message::done(&at.url(&[]), discarded.tid)),
+        Err(error @ (VersionError::NothingSelected | VersionError::Incomplete(_))) => {
+            show(at, picks, Some(sentence(&error)), &[])
+        }
+        Err(error) => Err(request_told(at, error)),
+    }
+}
+
+fn discard_whole(at: &At<'_>, despite_others: bool) -> Result<PageAnswer, PageError> {
+    if at.info.status == LineStatus::Discarded {
+        return Ok(message::done(&at.url(&["settings"]), None));
+    }
+    match at.database.discard(despite_others, at.note(format!("Discarded version {}", at.info.name))) {
+        // The version's own line is shown no more: the page is on the public one.
+        Ok(tid) => {
+            let line = (None, at.request.trunk());
+            let key = super::at::key_of(at.request.trunk(), &at.info)?;
+            let url = at.request.page_url_on(line, Oid::ROOT, &["versions", &key, "settings"])?;
+            Ok(message::done(&url, Some(tid)))
+        }
+        Err(VersionError::HasVersions(on_it)) => {
+            let wrong = "Other versions lie on this one. Discard or merge them first, or say that they stay.";
+            show(at, &[], Some(wrong.into()), &on_it)
+        }
+        Err(error) => Err(request_told(at, error)),
+    }
+}

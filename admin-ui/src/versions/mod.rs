@@ -1,0 +1,52 @@
+//! Versions: made, entered and left, looked through, brought up to date, merged, and shown by preview links.
+//!
+//! All of it is at `@@manage/versions` of `/`, on any line: the addresses name the version. Reading order: `at` (the
+//! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `desk`
+//! and `conflict` (what stands against them), `links`, `settings`.
+//!
+//! # Invariants
+//! - Whoever asks may use versions (`VERSIONS` at `/`); what a merge writes is judged by his warrant.
+//! - What he may not see is counted and not named.
+//! - Nothing costs by the commits of the public site; what costs by all that a version holds are only the plans of an
+//!   update and a merge, which need it.
+
+mod at;
+mod changes;
+mod conflict;
+mod desk;
+mod discard;
+mod hunks;
+mod links;
+mod list;
+mod plan;
+mod settings;
+mod shown;
+mod standing;
+
+use bough_core::Oid;
+use bough_core::security::permission::VERSIONS;
+use bough_web::pages::{PageAnswer, PageError, PageRequest};
+
+use self::at::At;
+pub(crate) use self::standing::{Standing, parent_text};
+
+/// Below `@@manage/versions`.
+pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer, PageError> {
+    if !request.access().allows_at(VERSIONS, Oid::ROOT)? {
+        let is_known = request.actor().is_known();
+        return Err(if is_known { PageError::forbidden(VERSIONS) } else { PageError::log_in() });
+    }
+    let [key, rest @ ..] = steps else { return list::answer(request) };
+    let at = At::of(request, key)?;
+    match rest {
+        [] => changes::answer(&at),
+        ["discard"] => discard::answer(&at),
+        ["update"] => plan::update(&at),
+        ["merge"] => plan::merge(&at),
+        ["conflicts"] => desk::answer(&at),
+        ["conflicts", id] => conflict::answer(&at, id),
+        ["links"] => links::answer(&at),
+        ["settings"] => settings::answer(&at),
+        _ => Err(PageError::not_found()),
+    }
+}
