@@ -274,6 +274,24 @@ fn what_is_kept_of_rights_does_not_outlive_a_move_or_a_deletion() {
     assert!(scope(&database).is_live());
 }
 
+/// What was kept of a deleted object held on when that was unmade, and counted again when it was made again.
+#[test]
+fn what_is_kept_of_rights_does_not_outlive_the_undo_of_the_making() {
+    let database = seeded("");
+    let v = database.open_version(&crate::version::NewVersion::named("v"), Note::edit("")).unwrap();
+    let undo = |of| v.undo(&[of], &UndoChoices::default(), Note::edit("")).unwrap().unwrap();
+    let made = v.add_text("/x");
+    let x = v.oid_at("/x");
+    let deleted = v.delete("/x");
+    assert!(!v.snapshot().scope(x).unwrap().is_live());
+    let unmade = v.undo(&[deleted, made], &UndoChoices::default(), Note::edit("")).unwrap().unwrap();
+    let undeleted = undo(unmade);
+    undo(undeleted);
+    undo(deleted);
+    assert!(v.exists("/x"));
+    assert!(v.snapshot().scope(x).unwrap().is_live());
+}
+
 /// Writers change settings and move folders, while readers compare what is kept with what they put together anew.
 #[test]
 fn no_reader_meets_rights_that_are_kept_from_another_time() {

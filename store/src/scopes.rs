@@ -6,6 +6,7 @@
 //! guard keep nothing.
 //!
 //! # Invariants
+//! - Nothing is kept of objects that are not there, nor of what stands in such: a new object changes nothing that is kept.
 //! - The guard moves before the commit is shown, so that no snapshot shows it and still reads a scope from before.
 
 use std::sync::Arc;

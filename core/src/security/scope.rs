@@ -47,8 +47,13 @@ impl Scope {
     pub fn read(snapshot: &(impl Snapshot + ?Sized), oid: Oid) -> Result<Arc<Self>, ReadError> {
         let mut below = Vec::new();
         let mut at = oid;
+        // What is not there may be made at any time, and that shall change nothing that is kept.
+        let mut is_absent = false;
         let mut scope = loop {
-            let Some(object) = snapshot.object(at)? else { break Arc::new(Self::outside()) };
+            let Some(object) = snapshot.object(at)? else {
+                is_absent = true;
+                break Arc::new(Self::outside());
+            };
             let parent = object.place().map(|place| place.parent);
             below.push(object);
             match parent {
@@ -63,7 +68,9 @@ impl Scope {
         };
         for object in below.iter().rev() {
             scope = Arc::new(scope.inside(object));
-            snapshot.keep_scope(object.oid(), &scope);
+            if !is_absent {
+                snapshot.keep_scope(object.oid(), &scope);
+            }
         }
         Ok(scope)
     }

@@ -57,7 +57,11 @@ impl Edit {
 
     /// Whether it may change who may do what at something that was there before.
     pub(super) fn changes_rights(&self) -> bool {
+        // Of what was not there nothing is kept; of what is unmade now, nothing may be left when it is made again.
         let Some(before) = &self.before else { return false };
+        if self.after.cells().is_empty() {
+            return true;
+        }
         let says = |object: &Object| -> Vec<_> {
             object.security().iter().map(|(key, cell)| (key.clone(), cell.content.clone())).collect()
         };
