@@ -16,9 +16,12 @@ mod assets;
 mod frame;
 mod message;
 mod page;
+mod people;
+mod security;
 mod style;
 mod text;
 mod tree;
+mod users;
 
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
@@ -71,6 +74,8 @@ impl AdminUi {
         match steps {
             ["tree"] => tree::branch(request),
             ["style"] => style::answer(request),
+            ["security", steps @ ..] => security::answer(request, steps),
+            ["users", steps @ ..] => users::answer(request, steps),
             _ => Err(PageError::not_found()),
         }
     }
