@@ -12,6 +12,7 @@
 //! - All that anybody wrote is escaped by the templates; no template marks a value as safe.
 //! - Every list is bounded.
 
+mod acquisition;
 mod assets;
 mod frame;
 mod message;
@@ -74,6 +75,7 @@ impl AdminUi {
         match steps {
             ["tree"] => tree::branch(request),
             ["style"] => style::answer(request),
+            ["acquisition", steps @ ..] => acquisition::answer(request, steps),
             ["security", steps @ ..] => security::answer(request, steps),
             ["users", steps @ ..] => users::answer(request, steps),
             _ => Err(PageError::not_found()),

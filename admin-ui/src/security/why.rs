@@ -101,12 +101,10 @@ struct WhyPage {
     people_url: Option<String>,
     path: String,
     typed: String,
-    is_nobody: bool,
     permissions: Vec<Offered>,
     permission: String,
     purpose: &'static str,
     who: String,
-    who_url: Option<String>,
     found: Vec<(Who, String)>,
     is_missing: bool,
     verdict: Option<Verdict>,
@@ -164,7 +162,6 @@ pub(super) fn answer(request: &PageRequest, object: &Arc<Object>) -> Result<Page
         url: base,
         people_url: if may_ask { Some(request.page_url(oid, &["security", "people"])?) } else { None },
         path: request.path_text(oid)?,
-        is_nobody: typed == NOBODY,
         is_missing: !typed.is_empty() && asked.is_none() && found_rows.is_empty(),
         permissions: offered
             .iter()
@@ -173,7 +170,6 @@ pub(super) fn answer(request: &PageRequest, object: &Arc<Object>) -> Result<Page
         purpose: chosen.as_ref().map_or("", |name| purpose(request, name)),
         permission: chosen.map(|name| name.to_string()).unwrap_or_default(),
         who: asked.as_ref().map(|asked| asked.who.clone()).unwrap_or_default(),
-        who_url: asked.as_ref().and_then(|asked| asked.url.clone()),
         typed: match &asked {
             // What a link named by its oid is called by its name.
             Some(Asked { account: Some(account), .. }) => account.name.to_string(),

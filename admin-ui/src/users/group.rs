@@ -27,7 +27,6 @@ const FOUND_MAX: usize = 20;
 struct GroupPage {
     frame: Frame,
     shell: Shell,
-    name: String,
     url: String,
     list_url: String,
     delete_url: String,
@@ -95,7 +94,6 @@ fn shown(
         is_cut,
         search,
         has_more_found,
-        name: name.to_owned(),
     })
 }
 
