@@ -1,6 +1,8 @@
 // What makes every page better where there are scripts. Each module looks for what it helps with, and helps.
 import "./edit.js";
 import "./menu.js";
+import "./copy-address.js";
+import "./people.js";
 import "./tree.js";
 import "./times.js";
 import "./theme-switch.js";

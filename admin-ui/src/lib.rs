@@ -12,6 +12,7 @@
 //! - All that anybody wrote is escaped by the templates; no template marks a value as safe.
 //! - Every list is bounded.
 
+mod acquisition;
 mod assets;
 mod below;
 mod diff;
@@ -27,6 +28,12 @@ mod text;
 mod tree;
 mod undo;
 mod versions;
+mod people;
+mod security;
+mod style;
+mod text;
+mod tree;
+mod users;
 
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
@@ -88,6 +95,9 @@ impl AdminUi {
             ["style"] => style::answer(request),
             ["undo", rest @ ..] => undo::answer(request, rest),
             ["versions", steps @ ..] => versions::answer(request, steps),
+            ["acquisition", steps @ ..] => acquisition::answer(request, steps),
+            ["security", steps @ ..] => security::answer(request, steps),
+            ["users", steps @ ..] => users::answer(request, steps),
             _ => Err(PageError::not_found()),
         }
     }

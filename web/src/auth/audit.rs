@@ -5,7 +5,9 @@
 //! - Failed log-ins, which anybody can make, write a bounded number of records a minute; further ones are counted, and
 //!   the count is written as one record when the next event comes, or somebody lists them.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use bough_core::Oid;
 use bough_store::side_space::AUDIT;
@@ -92,6 +94,34 @@ pub struct Recorded {
 /// A place in the list of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventPlace([u8; 10]);
+
+/// As in `00064f...`: for addresses.
+impl fmt::Display for EventPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that names no place in the list of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected 20 hexadecimal digits")]
+pub struct ParseEventPlaceError;
+
+impl FromStr for EventPlace {
+    type Err = ParseEventPlaceError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEventPlaceError> {
+        if text.len() != 20 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ParseEventPlaceError);
+        }
+        let mut place = [0; 10];
+        for (at, byte) in place.iter_mut().enumerate() {
+            let digits = &text[2 * at..2 * at + 2];
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| ParseEventPlaceError)?;
+        }
+        Ok(Self(place))
+    }
+}
 
 /// What is written of an event.
 #[derive(Serialize, Deserialize)]
@@ -294,7 +324,12 @@ mod tests {
         );
         let first = audit.list(None, 2).unwrap();
         assert_eq!(first.len(), 2);
-        let second = audit.list(Some(first[1].place), 2).unwrap();
+        let named: EventPlace = first[1].place.to_string().parse().unwrap();
+        assert_eq!((named, first[1].place.to_string().len()), (first[1].place, 20));
+        for wrong in ["", "0", "+0000000000000000000", &"é".repeat(10), &"0".repeat(22)] {
+            assert_eq!(wrong.parse::<EventPlace>(), Err(ParseEventPlaceError), "{wrong}");
+        }
+        let second = audit.list(Some(named), 2).unwrap();
         let [last] = &second[..] else { panic!("{second:?}") };
         assert_eq!((&last.event, last.user, last.address), (&Event::LogIn, Some(ANA), address));
         assert_eq!(last.micros, made);

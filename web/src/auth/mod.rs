@@ -50,7 +50,7 @@ use bough_store::{CommitError, Database, SideWrite, StoreError};
 use parking_lot::Mutex;
 
 use self::audit::Audit;
-pub use self::audit::{EVENTS_MAX, Event, EventPlace, Recorded};
+pub use self::audit::{EVENTS_MAX, Event, EventPlace, ParseEventPlaceError, Recorded};
 pub(crate) use self::basic::Basic;
 use self::basic::{Authorization, NAME_BYTES_MAX, Remembered, authorization};
 use self::cookie::{Cookies, FORM, SESSION};

@@ -1,0 +1,12 @@
+// A link that is to be sent to somebody is shown and copied with the address of the site.
+for (const link of document.querySelectorAll("a[data-whole-address]")) {
+  const whole = /** @type {HTMLAnchorElement} */ (link).href;
+  link.textContent = whole;
+  const button = document.querySelector("[data-copy-address]");
+  if (!navigator.clipboard || !button) continue;
+  button.removeAttribute("hidden");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(whole);
+    button.textContent = "Copied";
+  });
+}
