@@ -197,7 +197,10 @@ fn create(request: &PageRequest) -> Result<PageAnswer, PageError> {
         at => match moment(&line, at)? {
             Some(tid) => Some(tid),
             None => {
-                return wrong("at", "Expected a time as in 2026-11-22 10:30, or a change as in t660de.".into());
+                return wrong(
+                    "at",
+                    "Expected a time as in 2026-11-22 10:30, or a change as in t660de.".into(),
+                );
             }
         },
     };
@@ -276,7 +279,10 @@ mod tests {
             ("  Summer, 2027! ", "summer-2027"),
             ("Ärger", "rger"),
             ("…", ""),
-            ("a very long title that nobody would ever want to type", "a-very-long-title-that-nobody-would-ever"),
+            (
+                "a very long title that nobody would ever want to type",
+                "a-very-long-title-that-nobody-would-ever",
+            ),
         ] {
             assert_eq!(name_of_title(title), name);
         }

@@ -99,7 +99,9 @@ pub(super) fn update(at: &At<'_>) -> Result<PageAnswer, PageError> {
     at.request.form()?;
     match at.database.update(None, at.note(format!("Updated version {}", at.info.name))) {
         Ok(updated) => Ok(message::done(&at.url(&[]), updated.tid)),
-        Err(VersionError::Conflicts(_)) => Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update")),
+        Err(VersionError::Conflicts(_)) => {
+            Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update"))
+        }
         Err(error) => Err(at.request.told(error)),
     }
 }
@@ -150,7 +152,9 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
             Some(tid) => Ok(message::done(&at.url_on_parent(&[])?, Some(tid))),
             None => Ok(message::done(&at.url(&[]), None)),
         },
-        Err(VersionError::Conflicts(_)) => Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=merge")),
+        Err(VersionError::Conflicts(_)) => {
+            Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=merge"))
+        }
         Err(error @ VersionError::Incomplete(_)) => {
             show(at, true, &picks, &plan, typed(StatusCode::CONFLICT, &sentence(&error)))
         }
@@ -164,7 +168,9 @@ fn closed(at: &At<'_>) -> PageError {
 }
 
 fn nothing_selected() -> PageError {
-    PageError::refused("The version changed nothing of what was ticked: it may have been merged or discarded meanwhile.")
+    PageError::refused(
+        "The version changed nothing of what was ticked: it may have been merged or discarded meanwhile.",
+    )
 }
 
 fn choice(picks: &[Oid], close: bool) -> MergeChoice {
@@ -271,7 +277,8 @@ fn urls(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(String, String)>, PageErro
         let oid = before.as_ref().or(after.as_ref()).and_then(|path| oids.get(path));
         let may_see = oid.map(|oid| at.path(*oid)).transpose()?.flatten().is_some();
         if may_see && urls.len() < NOTES_MAX {
-            let (before, after) = (before.unwrap_or_else(|| "new".into()), after.unwrap_or_else(|| "gone".into()));
+            let (before, after) =
+                (before.unwrap_or_else(|| "new".into()), after.unwrap_or_else(|| "gone".into()));
             urls.push((before, after));
         }
     }
@@ -298,7 +305,10 @@ fn notes(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(&'static str, Vec<String>
                 at.name(*oid)?
             ),
             RightsNotice::Unowned { oid, .. } => {
-                format!("The owner of {} is no user any more: nobody has an owner's rights there", at.name(*oid)?)
+                format!(
+                    "The owner of {} is no user any more: nobody has an owner's rights there",
+                    at.name(*oid)?
+                )
             }
         });
     }

@@ -51,9 +51,7 @@ impl<'a> Pair<'a> {
         if !self.may_read(oid, key)? {
             return Ok(said("It was changed; you may not read it."));
         }
-        let is_large = |content: Option<&Content>| {
-            matches!(content, Some(Content::Large(large)) if u64::from(large.bytes) > LARGE_BYTES_MAX)
-        };
+        let is_large = |content: Option<&Content>| matches!(content, Some(Content::Large(large)) if u64::from(large.bytes) > LARGE_BYTES_MAX);
         if is_large(before) || is_large(after) {
             return Ok(said("It was changed; it is too long to be shown here."));
         }
