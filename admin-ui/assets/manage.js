@@ -3,3 +3,7 @@ import "./menu.js";
 import "./tree.js";
 import "./times.js";
 import "./theme-switch.js";
+import "./contents.js";
+import "./upload.js";
+import "./add.js";
+import "./path-picker.js";

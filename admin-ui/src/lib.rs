@@ -13,6 +13,7 @@
 //! - Every list is bounded.
 
 mod assets;
+mod contents;
 mod frame;
 mod message;
 mod page;
@@ -69,7 +70,11 @@ impl AdminUi {
         };
         request.require(object, MANAGE)?;
         match steps {
+            [] => contents::home(request),
             ["tree"] => tree::branch(request),
+            ["contents" | "add" | "upload" | "rename" | "move" | "copy" | "paste" | "delete" | "deleted"] => {
+                contents::answer(request, steps)
+            }
             ["style"] => style::answer(request),
             _ => Err(PageError::not_found()),
         }
