@@ -10,3 +10,7 @@ import "./finder.js";
 import "./keys.js";
 import "./copy.js";
 import "./desk.js";
+import "./contents.js";
+import "./upload.js";
+import "./add.js";
+import "./path-picker.js";

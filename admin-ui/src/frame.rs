@@ -147,7 +147,7 @@ fn tabs(request: &PageRequest, object: &Object, place: &str) -> Result<Vec<Link>
         }
         Ok(())
     };
-    let contents = ["add", "upload", "delete", "move", "rename", "deleted", "paste"];
+    let contents = ["", "add", "upload", "delete", "move", "copy", "rename", "deleted", "paste"];
     tab("contents", "Contents", &contents, is_container && access.allows(LIST, object)?)?;
     tab("edit", "Edit", &[], access.allows(guards.edit, object)? || access.allows(EDIT, object)?)?;
     tab("history", "History", &["diff", "blame"], access.allows(HISTORY, object)?)?;

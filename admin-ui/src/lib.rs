@@ -18,6 +18,7 @@ mod below;
 mod diff;
 mod edit;
 mod find;
+mod contents;
 mod frame;
 mod history;
 mod message;
@@ -89,6 +90,11 @@ impl AdminUi {
             ["tree"] => tree::branch(request),
             ["history", rest @ ..] => history::answer(request, rest),
             ["edit", behind @ ..] => edit::answer(request, behind),
+            [] => contents::home(request),
+            ["tree"] => tree::branch(request),
+            ["contents" | "add" | "upload" | "rename" | "move" | "copy" | "paste" | "delete" | "deleted"] => {
+                contents::answer(request, steps)
+            }
             ["style"] => style::answer(request),
             ["undo", rest @ ..] => undo::answer(request, rest),
             ["versions", steps @ ..] => versions::answer(request, steps),

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `disk` (what bytes lie on), `log` (frames in order), `index` (where things are), `format`, `keys` and
 //! `frames` (what is in them), `engine` (how they work together), then what gives them meaning: `snapshot` (reading), `draft`,
-//! `weave` and `commit` (writing), `history`, `overrun` and `undo`. `database` is the face.
+//! `weave` and `commit` (writing), `history`, `former`, `overrun` and `undo`. `database` is the face.
 //!
 //! `FORMAT.md` beside this crate says byte by byte what lies on the disk.
 
@@ -16,6 +16,7 @@ pub mod disk;
 mod draft;
 mod engine;
 mod format;
+mod former;
 mod frames;
 mod history;
 pub mod index;
@@ -54,6 +55,7 @@ pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock
 pub use draft::{BlobError, Draft};
 pub use engine::StoreError;
 pub use format::FormatError;
+pub use former::DeletedChildren;
 pub use history::{HistoryError, ObjectDelta};
 pub use line::{LineId, LineStatus};
 pub use note::{CommitRecord, Kind, Note, SENTENCE_BYTES_MAX};

@@ -201,6 +201,7 @@ impl Browser<'_> {
             .header("host", "example.org")
             .header("origin", "http://example.org")
             .header("cookie", cookies.join("; "))
+            .header("accept", "text/html,*/*;q=0.8")
             .header("content-type", media_type)
             .header("user-agent", "Firefox/140.0 Linux")
             .body(Body::from(body))

@@ -1,0 +1,349 @@
+//! Deleting: says beforehand how much goes and what refers to it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use axum::http::StatusCode;
+use bough_core::security::permission::LIST;
+use bough_core::snapshot::{ChildrenPage, is_live};
+use bough_core::{Object, Oid, Snapshot as _, Value};
+use bough_web::pages::{PageAnswer, PageError, PageRequest};
+use percent_encoding::percent_decode_str;
+
+use super::chosen::Choice;
+use super::{BATCH, LOOKED_AT_MAX, child_path, refusal};
+use crate::frame::Frame;
+use crate::{message, page, text};
+
+/// How many that refer to something are shown.
+const REFERRING_SHOWN: usize = 20;
+/// How many objects are searched for links in texts, and how long at most.
+const SEARCHED_MAX: usize = 5_000;
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(2);
+
+struct Item {
+    oid: String,
+    name: String,
+    title: String,
+    icon: &'static str,
+}
+
+struct Referring {
+    path: String,
+    title: String,
+    icon: &'static str,
+    url: String,
+}
+
+#[derive(Template)]
+#[template(path = "contents_delete.html")]
+struct DeletePage {
+    frame: Frame,
+    url: String,
+    back_url: String,
+    items: Vec<Item>,
+    gone: Option<String>,
+    question: String,
+    referring: Vec<Referring>,
+    /// What there is to say of those that refer to it.
+    refers: String,
+    searched: String,
+    wrong: Option<String>,
+}
+
+/// `@@manage/delete`.
+pub(super) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
+    if !request.is_post() {
+        return show(request, StatusCode::OK, &Choice::asked(request)?, None);
+    }
+    let folder = request.object()?.oid();
+    let choice = Choice::of(request, request.form()?.all("of"), Some(folder))?;
+    let path = request.path_text(folder)?;
+    let sentence = match &choice.objects[..] {
+        [] => {
+            let wrong = "What you chose is not here any more.".to_owned();
+            return show(request, StatusCode::CONFLICT, &choice, Some(wrong));
+        }
+        [one] => format!("Deleted {}", child_path(&path, &one.name)),
+        all => {
+            let objects = text::counted(all.len() as u64, "object", "objects");
+            format!("Deleted {objects} from {path}: {}", choice.names())
+        }
+    };
+    let done = request.write(sentence, |draft| {
+        for chosen in &choice.objects {
+            draft.delete(chosen.oid)?;
+        }
+        Ok(())
+    });
+    match done {
+        Ok(((), tid)) => Ok(message::done(&request.page_url(folder, &["contents"])?, tid)),
+        Err(error) => {
+            let (status, wrong) = refusal(error)?;
+            show(request, status, &choice, Some(format!("Nothing was deleted: {wrong}")))
+        }
+    }
+}
+
+fn show(
+    request: &PageRequest,
+    status: StatusCode,
+    choice: &Choice,
+    wrong: Option<String>,
+) -> Result<PageAnswer, PageError> {
+    let folder = request.object()?;
+    let inside = Inside::of(request, choice)?;
+    let names: HashSet<&str> = choice.objects.iter().map(|chosen| chosen.name.as_str()).collect();
+    let mut found = Found::default();
+    found.by_reference(request, &inside)?;
+    let searched = found.by_text(request, &inside, &request.path_text(folder.oid())?, &names)?;
+    let items = choice.objects.iter().map(|chosen| Item {
+        oid: chosen.oid.to_string(),
+        name: chosen.name.to_string(),
+        title: chosen.title.clone(),
+        icon: chosen.icon,
+    });
+    page::show_as(
+        status,
+        &DeletePage {
+            frame: Frame::new(request, folder, "Delete")?,
+            url: request.page_url(folder.oid(), &["delete"])?,
+            back_url: request.page_url(folder.oid(), &["contents"])?,
+            items: items.collect(),
+            gone: choice.gone_text(),
+            question: inside.question(choice),
+            refers: found.text(inside.is_more),
+            referring: found.shown(request)?,
+            searched,
+            wrong,
+        },
+    )
+}
+
+/// What goes: what was chosen, and what is in it.
+struct Inside {
+    oids: HashSet<Oid>,
+    is_more: bool,
+}
+
+impl Inside {
+    fn of(request: &PageRequest, choice: &Choice) -> Result<Self, PageError> {
+        let mut oids: HashSet<Oid> = choice.objects.iter().map(|chosen| chosen.oid).collect();
+        let mut waiting: Vec<Oid> = oids.iter().copied().collect();
+        while let Some(oid) = waiting.pop() {
+            request.check_time()?;
+            let mut page = ChildrenPage::first(BATCH);
+            loop {
+                let children = request.snapshot().children(oid, &page)?;
+                for child in &children {
+                    if oids.len() >= LOOKED_AT_MAX {
+                        return Ok(Self { oids, is_more: true });
+                    }
+                    oids.insert(child.oid);
+                    waiting.push(child.oid);
+                }
+                match children.last().filter(|_| children.len() == BATCH) {
+                    Some(last) => page = page.following(last),
+                    None => break,
+                }
+            }
+        }
+        Ok(Self { oids, is_more: false })
+    }
+
+    fn question(&self, choice: &Choice) -> String {
+        let chosen = choice.objects.len();
+        let what = match &choice.objects[..] {
+            [one] => format!("`{}`", one.name),
+            all => text::counted(all.len() as u64, "object", "objects"),
+        };
+        let inside = self.oids.len().saturating_sub(chosen) as u64;
+        let with = match (inside, self.is_more) {
+            (_, true) => format!(" with more than {} objects inside", text::grouped(LOOKED_AT_MAX as u64)),
+            (0, false) => String::new(),
+            (inside, false) => format!(" with {} inside", text::counted(inside, "object", "objects")),
+        };
+        format!("Delete {what}{with}?")
+    }
+}
+
+/// Who refers to what goes.
+#[derive(Default)]
+struct Found {
+    by_oid: BTreeMap<Oid, Arc<Object>>,
+    is_more: bool,
+}
+
+impl Found {
+    /// Those whose values name an object that goes: the store knows them.
+    fn by_reference(&mut self, request: &PageRequest, inside: &Inside) -> Result<(), PageError> {
+        let snapshot = request.snapshot();
+        for target in &inside.oids {
+            for source in snapshot.referring(*target, REFERRING_SHOWN)? {
+                if !inside.oids.contains(&source) && is_live(snapshot, source)? {
+                    self.add(request, source)?;
+                }
+            }
+            if self.is_more {
+                break;
+            }
+            request.check_time()?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, request: &PageRequest, source: Oid) -> Result<(), PageError> {
+        if self.by_oid.contains_key(&source) {
+            return Ok(());
+        }
+        if let Some(object) = request.snapshot().object(source)?
+            && request.access().may_view(&object)?
+        {
+            if self.by_oid.len() >= REFERRING_SHOWN {
+                self.is_more = true;
+            } else {
+                self.by_oid.insert(source, object);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those whose texts hold the address of one that goes, as far as a bounded search finds them. Says how far it went.
+    fn by_text(
+        &mut self,
+        request: &PageRequest,
+        inside: &Inside,
+        folder: &str,
+        names: &HashSet<&str>,
+    ) -> Result<String, PageError> {
+        let until = Instant::now() + SEARCH_TIME_MAX;
+        let before = format!("{}/", folder.trim_end_matches('/'));
+        let snapshot = request.snapshot();
+        let mut waiting = vec![request.top().oid()];
+        let mut searched = 0_usize;
+        let so_far = |searched: usize| {
+            let objects = text::grouped(searched as u64);
+            format!(
+                "Links in texts were looked for in the first {objects} objects of the site; there may be others."
+            )
+        };
+        while let Some(oid) = waiting.pop() {
+            let mut page = ChildrenPage::first(BATCH);
+            loop {
+                let children = snapshot.children(oid, &page)?;
+                for child in &children {
+                    if inside.oids.contains(&child.oid) {
+                        continue;
+                    }
+                    if searched == SEARCHED_MAX || self.is_more || Instant::now() > until {
+                        return Ok(so_far(searched));
+                    }
+                    searched += 1;
+                    let Ok(Some(object)) = snapshot.object(child.oid) else { continue };
+                    if !request.access().may_view(&object)? {
+                        continue;
+                    }
+                    if links(request, &object, &before, names)? {
+                        self.add(request, child.oid)?;
+                    }
+                    if request.access().allows(LIST, &object)? {
+                        waiting.push(child.oid);
+                    }
+                }
+                match children.last().filter(|_| children.len() == BATCH) {
+                    Some(last) => page = page.following(last),
+                    None => break,
+                }
+            }
+        }
+        Ok(String::new())
+    }
+
+    fn text(&self, is_cut: bool) -> String {
+        let count = self.by_oid.len() as u64;
+        let more = if self.is_more || is_cut { "at least " } else { "" };
+        match count {
+            0 if is_cut => "Nothing was found that refers to what was looked at.".into(),
+            0 => "Nothing was found that refers to it.".into(),
+            1 => format!("{more}1 object refers to it, and will lead nowhere:"),
+            count => format!("{more}{} objects refer to it, and will lead nowhere:", text::grouped(count)),
+        }
+    }
+
+    fn shown(&self, request: &PageRequest) -> Result<Vec<Referring>, PageError> {
+        let mut shown = Vec::with_capacity(self.by_oid.len());
+        for (oid, object) in &self.by_oid {
+            shown.push(Referring {
+                path: request.path_text(*oid)?,
+                title: text::title(request.snapshot(), object),
+                icon: text::icon(object.type_name().map(|name| name.as_str())),
+                url: request.page_url(*oid, &[])?,
+            });
+        }
+        shown.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(shown)
+    }
+}
+
+/// Whether a text of an object holds the address of one of these children of a container.
+fn links(
+    request: &PageRequest,
+    object: &Object,
+    before: &str,
+    names: &HashSet<&str>,
+) -> Result<bool, PageError> {
+    let attributes: BTreeSet<&str> = object
+        .attributes()
+        .filter(|(_, cell)| {
+            matches!(cell.content, bough_core::Content::Value(Value::Text(_)) | bough_core::Content::Large(_))
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    for name in attributes {
+        let value = bough_core::snapshot::attribute(request.snapshot(), object, name)?;
+        if value.as_ref().and_then(Value::as_text).is_some_and(|text| holds_address(text, before, names)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a text holds `before` and one of the names, not in the middle of some longer address.
+fn holds_address(text: &str, before: &str, names: &HashSet<&str>) -> bool {
+    text.match_indices(before).any(|(at, _)| {
+        let is_start = !text[..at].ends_with(|c: char| c.is_alphanumeric() || "/.-_~:@%".contains(c));
+        let rest = &text[at + before.len()..];
+        let end =
+            rest.find(|c: char| c.is_whitespace() || "/\"'#?)<>&]`|\\".contains(c)).unwrap_or(rest.len());
+        let step = percent_decode_str(&rest[..end]).decode_utf8_lossy();
+        is_start
+            && (names.contains(step.as_ref()) || names.contains(step.trim_end_matches(['.', ',', ';', '!'])))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_texts_and_nothing_that_only_looks_like_one() {
+        let names = HashSet::from(["team", "our news"]);
+        for text in [
+            r#"<a href="/about/team">"#,
+            r#"<a href="/about/team/ana#top">"#,
+            "see /about/team.",
+            "[news](/about/our%20news?x=1)",
+            "/about/team",
+        ] {
+            assert!(holds_address(text, "/about/", &names), "{text}");
+        }
+        for text in
+            ["/about/teamwork", "/old/about/team", "https://example.org/about/team", "about/team", "/about/"]
+        {
+            assert!(!holds_address(text, "/about/", &names), "{text}");
+        }
+        assert!(holds_address(r#"href="/team/""#, "/", &names) && !holds_address("either/team", "/", &names));
+    }
+}
