@@ -155,6 +155,9 @@ pub(crate) fn user_folders(request: &PageRequest, object: Oid) -> Result<Vec<Oid
     Ok(found)
 }
 
+/// Where a count of those looked at begins, that not many are looked at for roles to offer: others can be typed.
+pub(crate) const FOR_OFFERS: usize = LOOKED_AT_MAX - 1_000;
+
 /// What a walk through accounts came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Walked {

@@ -48,7 +48,6 @@ struct NamePage {
     commit: Option<Commit>,
     hidden: Vec<Finding>,
     blocked: Option<At>,
-    is_explicit: bool,
     is_private: bool,
     only_when_asked: bool,
     may_set: bool,
@@ -148,7 +147,6 @@ fn shown(request: &PageRequest, object: &Arc<Object>, name: &Name) -> Result<Nam
         hidden,
         is_blocked_here: blocked.as_ref().is_some_and(|at| at.is_here),
         blocked,
-        is_explicit: object.flag(acquisition::EXPLICIT),
         is_private: name.is_private(),
         only_when_asked: found.only_when_asked
             && found.answer.as_ref().is_some_and(|acquired| acquired.steps > 0),

@@ -283,7 +283,7 @@ fn verdict(
             shown.push(cell);
         }
     }
-    let cells = shown.into_iter().map(|cell| cell_row(request, oid, cell)).collect::<Result<_, _>>()?;
+    let cells = shown.into_iter().map(|cell| cell_row(request, oid, cell, at_head)).collect::<Result<_, _>>()?;
     Ok(Verdict {
         allowed: told.allowed,
         sentence,
@@ -379,8 +379,13 @@ fn held_by(
     })
 }
 
-fn cell_row(request: &PageRequest, here: Oid, cell: &CellAt) -> Result<CellRow, PageError> {
-    let object = request.snapshot().object(cell.oid)?;
+fn cell_row(request: &PageRequest, here: Oid, cell: &CellAt, at_head: bool) -> Result<CellRow, PageError> {
+    let access = request.access();
+    let (snapshot, database) = match at_head {
+        true => (access.head(), request.trunk()),
+        false => (access.here(), request.database()),
+    };
+    let object = snapshot.object(cell.oid)?;
     let content = object.as_ref().and_then(|object| object.content(&cell.key));
     let text = match (&cell.key, content) {
         (CellKey::Permission(name), Some(Content::Setting(setting))) => match setting.acquire {
@@ -393,9 +398,9 @@ fn cell_row(request: &PageRequest, here: Oid, cell: &CellAt) -> Result<CellRow, 
         (CellKey::Owner, Some(Content::Owner(owner))) => {
             format!("owned by {}", Who::of(request, *owner)?.text())
         }
-        _ => "said on the public site".into(),
+        _ => "nothing any more".into(),
     };
-    let record = cell.tid.and_then(|tid| request.database().commit_record(tid).ok());
+    let record = cell.tid.and_then(|tid| database.commit_record(tid).ok());
     Ok(CellRow {
         text,
         at: At::of(request, here, cell.oid)?,

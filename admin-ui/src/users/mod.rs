@@ -36,6 +36,10 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         let steps: Vec<&str> = std::iter::once("users").chain(steps.iter().copied()).collect();
         return Ok(PageAnswer::SeeOther(request.page_url(place.parent, &steps)?));
     }
+    let schema = folder.type_name().and_then(|name| request.types().schema(name.as_str()));
+    if folder.oid() != Oid::ROOT && schema.is_some_and(|schema| !schema.container) {
+        return Err(PageError::not_found());
+    }
     request.require(folder, USERS)?;
     match steps {
         [] => list::answer(request, folder, false),
@@ -140,9 +144,10 @@ fn role_choices(request: &PageRequest, folder: Oid, chosen: &Roles) -> Result<Ve
         found.extend(scope.effective(permission.as_str()).iter().flat_map(|all| all.roles.iter().cloned()));
     }
     if let Some(users) = user_folder(request.snapshot(), folder)? {
-        people::walk(request, request.snapshot(), users, None, &mut 0, &mut |account| {
+        let mut looked_at = people::FOR_OFFERS;
+        people::walk(request, request.snapshot(), users, None, &mut looked_at, &mut |account| {
             found.extend(account.roles.iter().cloned());
-            Ok(found.len() < 1_000)
+            Ok(true)
         })?;
     }
     let all = roles.with(&Roles::new(found));

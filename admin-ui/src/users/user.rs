@@ -122,7 +122,7 @@ fn shown(
     let is_oneself = request.actor().user().is_some_and(|user| user.oid == oid);
     let devices = accounts.sessions(oid)?.into_iter().map(|session| Device {
         is_this: request.session() == Some(&session.id),
-        browser: browser(&session.agent),
+        browser: session.browser(),
         address: session.address.map(|address| address.to_string()).unwrap_or_default(),
         made: Time::of_micros(session.made_micros),
         seen: Time::of_micros(session.seen_micros),
@@ -189,14 +189,6 @@ fn said(what: &str) -> Option<&'static str> {
         "revoked" => "The token is revoked.",
         _ => return None,
     })
-}
-
-/// What a browser calls itself, in short.
-fn browser(agent: &str) -> String {
-    match agent {
-        "" => "A browser without a name".into(),
-        agent => shortened(agent, 120),
-    }
 }
 
 fn change(
@@ -466,6 +458,9 @@ fn left_behind(request: &PageRequest, account: &Account) -> Result<Vec<String>, 
             "Owns {more}{}: they stay, with an owner who is gone.",
             counted(owned, "object", "objects")
         ));
+        let stay = if owned == 1 && more.is_empty() { "which stays" } else { "which stay" };
+        let objects = counted(owned, "object", "objects");
+        facts.push(format!("Owns {more}{objects}, {stay} with an owner who is gone."));
     }
     if with_roles > 0 {
         let places = counted(with_roles, "place", "places");

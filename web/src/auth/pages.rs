@@ -174,7 +174,7 @@ pub(crate) struct DeviceRow {
 impl DeviceRow {
     pub(crate) fn of(session: Session, this: &str) -> Self {
         Self {
-            browser: browser_name(&session.agent),
+            browser: session.browser(),
             address: session.address.map(|address| address.to_string()).unwrap_or_default(),
             made: day(session.made_micros),
             seen: moment(session.seen_micros),
@@ -236,7 +236,7 @@ fn duration(secs: u64) -> String {
 
 /// What people would call a browser, from what it calls itself. Most call themselves by the names of others, too, so
 /// the order counts.
-fn browser_name(agent: &str) -> String {
+pub(super) fn browser_name(agent: &str) -> String {
     let first = |names: &[(&str, &'static str)]| {
         names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
     };

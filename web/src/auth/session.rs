@@ -88,6 +88,13 @@ pub struct Session {
     digest: [u8; 32],
 }
 
+impl Session {
+    /// What people would call the browser, as in `Firefox on Linux`.
+    pub fn browser(&self) -> String {
+        super::pages::browser_name(&self.agent)
+    }
+}
+
 /// What is written of a session.
 #[derive(Clone, Serialize, Deserialize)]
 struct SessionDisk {
