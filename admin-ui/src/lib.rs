@@ -15,10 +15,10 @@
 mod acquisition;
 mod assets;
 mod below;
+mod contents;
 mod diff;
 mod edit;
 mod find;
-mod contents;
 mod frame;
 mod history;
 mod message;
@@ -91,7 +91,6 @@ impl AdminUi {
             ["history", rest @ ..] => history::answer(request, rest),
             ["edit", behind @ ..] => edit::answer(request, behind),
             [] => contents::home(request),
-            ["tree"] => tree::branch(request),
             ["contents" | "add" | "upload" | "rename" | "move" | "copy" | "paste" | "delete" | "deleted"] => {
                 contents::answer(request, steps)
             }

@@ -283,7 +283,8 @@ fn verdict(
             shown.push(cell);
         }
     }
-    let cells = shown.into_iter().map(|cell| cell_row(request, oid, cell, at_head)).collect::<Result<_, _>>()?;
+    let cells =
+        shown.into_iter().map(|cell| cell_row(request, oid, cell, at_head)).collect::<Result<_, _>>()?;
     Ok(Verdict {
         allowed: told.allowed,
         sentence,
