@@ -90,6 +90,30 @@ async fn objects_of_types_that_nobody_registered_and_private_ones_are_shown_and_
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_one_marked_row() {
+    use bough_store::disk::{FaultyDisk, read_whole};
+    let disk = FaultyDisk::new();
+    let options =
+        bough_store::Options { cache_bytes: 0, ..bough_store::Options::new(bough_web::built_in_types()) };
+    let (database, _) = bough_store::Database::on_disk(std::sync::Arc::new(disk.clone()), options).unwrap();
+    let site = TestSite::on(database);
+    site.put("/docs", "folder", &[]);
+    for (at, title) in [("/docs/a", "First"), ("/docs/b", "Broken needle"), ("/docs/c", "Third")] {
+        site.put(at, "page", &[("title", title)]);
+    }
+    let mut browser = site.logged_in("admin").await;
+    let log = "log/00000001.seg";
+    let bytes = read_whole(&disk, log).unwrap().unwrap();
+    let at = bytes.windows(6).position(|bytes| bytes == b"needle").expect("the title is in the log");
+    disk.damage(log, at as u64, 0xff);
+    for query in ["", "?sort=title", "?sort=name&down=1"] {
+        let page = browser.page(&format!("/docs/@@manage/contents{query}")).await;
+        assert!(page.says("b cannot be shown"), "{query}: {}", page.words());
+        assert!(page.says("First") && page.says("Third"), "{query}: {}", page.words());
+    }
+}
+
+#[tokio::test]
 async fn a_long_listing_goes_on_behind_each_page_and_leaves_nothing_out() {
     let site = site();
     site.change(|draft| {
@@ -157,7 +181,7 @@ async fn something_is_added_under_a_name_made_from_its_title() {
     let taken = browser.submit(form, form, &[("title", "Kept <i>"), ("name", "a")]).await;
     assert_eq!(taken.status, StatusCode::CONFLICT);
     assert!(
-        taken.says("something called `a` here already") && taken.says("`a-2` is free"),
+        taken.says("something called “a” here already") && taken.says("“a-2” is free"),
         "{}",
         taken.words()
     );
@@ -210,7 +234,7 @@ async fn uploads_keep_both_or_replace_as_people_say() {
     let refused =
         browser.upload(page, page, &[("clash", "replace")], &[("files", "a", "text/plain", b"no")]).await;
     assert!(
-        refused.status.is_client_error() && refused.says("`a` is there and no file"),
+        refused.status.is_client_error() && refused.says("“a” is there and no file"),
         "{}",
         refused.words()
     );
@@ -232,7 +256,7 @@ async fn several_are_renamed_at_once_even_into_each_others_names() {
     let taken = [of[0], of[1], (name_a.as_str(), "c"), (name_b.as_str(), "x/y")];
     let taken = browser.submit(&page, url, &taken).await;
     assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(taken.says("something called `c` here already") && taken.text().contains("value=\"x/y\""));
+    assert!(taken.says("something called “c” here already") && taken.text().contains("value=\"x/y\""));
     let fields = [of[0], of[1], (name_a.as_str(), "b"), (name_b.as_str(), "a")];
     let done = send(&mut browser, &page, url, &fields).await;
     assert!(done.says("Renamed in /docs: a to b, b to a."), "{}", done.words());
@@ -257,7 +281,7 @@ async fn the_order_changes_by_buttons() {
     }
     let wrong = press_with(&mut browser, "/docs", "after", &[oid("/docs/c")], &[("after", "nowhere")]).await;
     assert!(
-        wrong.status.is_client_error() && wrong.says("there is no `nowhere` in here"),
+        wrong.status.is_client_error() && wrong.says("there is no “nowhere” in here"),
         "{}",
         wrong.words()
     );
@@ -275,7 +299,7 @@ async fn things_are_moved_and_copied_and_a_taken_name_is_asked_about() {
     let page = press(&mut browser, "/docs", "move", &[site.oid("/docs/a")]).await.location().to_owned();
     let url = "/docs/@@manage/move";
     let nowhere = browser.submit(&page, url, &[("of", &a), ("to", "/nowhere")]).await;
-    assert!(nowhere.says("There is nothing at `/nowhere`"), "{}", nowhere.words());
+    assert!(nowhere.says("There is nothing at “/nowhere”"), "{}", nowhere.words());
     let leaf = browser.submit(&page, url, &[("of", &a), ("to", "/docs/b")]).await;
     assert!(leaf.says("is a Page: nothing can be put into it"), "{}", leaf.words());
     let taken = browser.submit(&page, url, &[("of", &a), ("to", "/old")]).await;
@@ -331,7 +355,7 @@ async fn deleting_says_how_much_goes_and_who_refers_to_it() {
     let sub = site.oid("/docs/sub");
     let page = press(&mut browser, "/docs", "delete", &[sub]).await.location().to_owned();
     let asked = browser.page(&page).await;
-    assert!(asked.says("Delete `sub` with 2 objects inside?"), "{}", asked.words());
+    assert!(asked.says("Delete “sub” with 2 objects inside?"), "{}", asked.words());
     assert!(
         asked.says("2 objects refer to it") && asked.says("/links") && asked.says("/docs/c"),
         "{}",

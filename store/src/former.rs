@@ -32,9 +32,9 @@ impl Snapshot {
         looked_at: usize,
     ) -> Result<DeletedChildren, ReadError> {
         let was = self.engine().formerly_in(self.view(), parent, after, looked_at);
-        let (was, after) = was.map_err(read_error("what was in a folder"))?;
-        let mut deleted = DeletedChildren { found: Vec::new(), after };
-        for (name, oid) in was {
+        let was = was.map_err(read_error("what was in a folder"))?;
+        let mut deleted = DeletedChildren { found: Vec::new(), after: was.after };
+        for (name, oid) in was.found {
             let Some(object) = self.object(oid)? else { continue };
             if object.place().is_some() || oid == Oid::ROOT {
                 continue;
@@ -57,14 +57,14 @@ impl Snapshot {
 }
 
 impl Engine {
-    /// Whoever stood in a folder under names that have a past, and the last name where there are more entries.
+    /// Whoever ever stood in a folder under names that have a past, deleted or not.
     fn formerly_in(
         &self,
         view: &View,
         parent: Oid,
         after: Option<&Name>,
         looked_at: usize,
-    ) -> Result<(Vec<(Name, Oid)>, Option<Name>), StoreError> {
+    ) -> Result<DeletedChildren, StoreError> {
         let folder = keys::by_name_folder(parent);
         let from = match after {
             Some(name) => keys::behind(&keys::by_name_prefix(parent, name.as_str())),
@@ -111,7 +111,7 @@ impl Engine {
             ControlFlow::Continue(())
         })?;
         close(&of, &mut oids, &mut entries);
-        Ok((found, of.filter(|_| is_cut)))
+        Ok(DeletedChildren { found, after: of.filter(|_| is_cut) })
     }
 }
 

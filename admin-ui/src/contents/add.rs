@@ -188,8 +188,8 @@ fn add(request: &PageRequest, schema: &TypeSchema) -> Result<PageAnswer, PageErr
     };
     if taken(&name)? {
         let free = naming::free(&name, taken)?;
-        let instead = free.map(|free| format!(" `{free}` is free.")).unwrap_or_default();
-        let wrong = format!("There is something called `{name}` here already.{instead}");
+        let instead = free.map(|free| format!(" “{free}” is free.")).unwrap_or_default();
+        let wrong = format!("There is something called “{name}” here already.{instead}");
         return again(form, StatusCode::CONFLICT, wrong, true);
     }
     let mut attributes = Vec::new();

@@ -156,7 +156,7 @@ impl Inside {
     fn question(&self, choice: &Choice) -> String {
         let chosen = choice.objects.len();
         let what = match &choice.objects[..] {
-            [one] => format!("`{}`", one.name),
+            [one] => format!("“{}”", one.name),
             all => text::counted(all.len() as u64, "object", "objects"),
         };
         let inside = self.oids.len().saturating_sub(chosen) as u64;

@@ -230,7 +230,7 @@ fn restore(request: &PageRequest, folder: &Arc<Object>) -> Result<PageAnswer, Pa
         },
     };
     let Some(destination) = destination else {
-        let wrong = format!("There is nothing at `{}`.", text::shortened(to.unwrap_or_default(), 200));
+        let wrong = format!("There is nothing at “{}”.", text::shortened(to.unwrap_or_default(), 200));
         return again(StatusCode::UNPROCESSABLE_ENTITY, wrong);
     };
     if !is_container(request, &destination)? {

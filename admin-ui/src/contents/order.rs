@@ -74,11 +74,11 @@ fn after(draft: &mut Draft, folder: Oid, moved: &[Oid], name: &str) -> Result<()
     }
     let missing = || {
         let name = text::shortened(name, 60);
-        PageError::refused(format!("there is no `{name}` in here to stand behind"))
+        PageError::refused(format!("there is no “{name}” in here to stand behind"))
     };
     let oid = draft.child(folder, name)?.ok_or_else(missing)?;
     if moved.contains(&oid) {
-        return Err(PageError::refused(format!("`{name}` cannot stand behind itself: untick it")));
+        return Err(PageError::refused(format!("“{name}” cannot stand behind itself: untick it")));
     }
     let object = draft.object(oid)?.ok_or_else(missing)?;
     let place = object.place().ok_or_else(missing)?;

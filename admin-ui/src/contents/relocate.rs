@@ -74,7 +74,7 @@ pub(super) fn answer(request: &PageRequest, mode: Mode) -> Result<PageAnswer, Pa
     let destination = match find(request, to) {
         Ok(Some(object)) => object,
         Ok(None) => {
-            let wrong = Wrong::new(format!("There is nothing at `{}`.", text::shortened(to, 200)));
+            let wrong = Wrong::new(format!("There is nothing at “{}”.", text::shortened(to, 200)));
             return show(request, mode, &choice, to, numbers, Some(wrong));
         }
         Err(error) => {
@@ -117,7 +117,7 @@ fn carry_out(
     }
     if !is_container(request, destination)? {
         let type_title = super::type_title(request, destination);
-        return again(Wrong::new(format!("`{to}` is a {type_title}: nothing can be put into it.")));
+        return again(Wrong::new(format!("“{to}” is a {type_title}: nothing can be put into it.")));
     }
     let path = request.path_text(destination.oid())?;
     let names = match names(request, mode, choice, destination.oid(), numbers)? {

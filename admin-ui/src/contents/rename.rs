@@ -123,13 +123,13 @@ fn read<'a>(
         let wrong = match Name::new(&typed) {
             Err(error) => Some(format!("{error}.")),
             Ok(_) if seen.get(&typed).is_some_and(|count| *count > 1) => {
-                Some(format!("Two of them would be called `{typed}`."))
+                Some(format!("Two of them would be called “{typed}”."))
             }
             Ok(name) => {
                 let there = request.snapshot().child(folder, name.as_str())?;
                 let is_taken = there.is_some_and(|there| !renamed.contains(&there));
                 names.push((chosen, name));
-                is_taken.then(|| format!("There is something called `{typed}` here already."))
+                is_taken.then(|| format!("There is something called “{typed}” here already."))
             }
         };
         fields.push(field(chosen, typed, wrong));

@@ -127,7 +127,7 @@ fn plan<'a>(
                 let object = snapshot.object(there)?;
                 if !object.as_ref().is_some_and(|object| holds_bytes(request, object)) {
                     return Err(PageError::refused(format!(
-                        "`{wanted}` is there and no file, so that no file can replace it; choose to keep both"
+                        "“{wanted}” is there and no file, so that no file can replace it; choose to keep both"
                     )));
                 }
                 (wanted, Some(there))
@@ -138,7 +138,7 @@ fn plan<'a>(
                         given.contains(name) || snapshot.child(folder, name.as_str())?.is_some(),
                     )
                 })?;
-                (free.ok_or_else(|| PageError::refused(format!("`{wanted}` is taken")))?, None)
+                (free.ok_or_else(|| PageError::refused(format!("“{wanted}” is taken")))?, None)
             }
         };
         given.insert(name.clone());

@@ -17,7 +17,9 @@ async function add(page, at, type, name) {
 }
 
 const names = (page) => page.$$eval("tr[data-name]", (rows) => rows.map((row) => row.dataset.name));
-const tick = (page, ...all) => Promise.all(all.map((name) => page.check(`input[name=of][aria-label="${name}"]`)));
+const tick = async (page, ...all) => {
+  for (const name of all) await page.check(`input[name=of][aria-label="${name}"]`);
+};
 const said = (page) => page.textContent(".message p");
 
 export const flows = [
@@ -41,6 +43,7 @@ export const flows = [
       await tick(page, "first");
       await page.click("button:text-is('Move to…')");
       await page.click("button:text-is('Choose…')");
+      await page.locator("dialog .row", { hasText: "The flow-a" }).locator("a.fold").click();
       await page.click("dialog a.to:has-text('The sub')");
       expect.equal(await page.inputValue("#to"), "/flow-a/sub");
       await axe();
@@ -48,7 +51,7 @@ export const flows = [
       expect.equal(await said(page), "Moved /flow-a/first to /flow-a/sub/first.");
       await tick(page, "sub");
       await page.click("button:text-is('Delete')");
-      expect.match(await page.textContent("main h2"), /Delete `sub` with 1 object inside\?/);
+      expect.match(await page.textContent("main h2"), /Delete “sub” with 1 object inside\?/);
       await axe();
       await page.click("main button:text-is('Delete')");
       expect.equal(await said(page), "Deleted /flow-a/sub.");
