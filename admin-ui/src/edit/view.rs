@@ -363,16 +363,7 @@ fn field(
         is_dropped: entry.is_dropped,
         may_drop: entry.may_write
             && entry.base.is_some()
-            && (entry.spec.is_none()
-                || matches!(
-                    shape,
-                    Shape::Fixed
-                        | Shape::Rows(..)
-                        | Shape::File
-                        | Shape::Lines
-                        | Shape::Markup(_)
-                        | Shape::Code(_)
-                ))
+            && (entry.spec.is_none() || matches!(shape, Shape::Fixed | Shape::Rows(..) | Shape::File))
             && !entry.spec.as_ref().is_some_and(|spec| spec.required),
         file: file_view(request, object, entry)?,
         clash: clash.map(|(clash, yours)| clash_view(request, draft, clash, yours)).transpose()?,
