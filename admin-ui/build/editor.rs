@@ -32,14 +32,18 @@ pub(crate) fn bundle(out: &Path) -> io::Result<Option<Bundle>> {
         "off" => return Ok(None),
         "auto" => false,
         "require" => true,
-        other => return Err(io::Error::other(format!("ADMIN_UI_NPM is `{other}`: expected auto, off or require"))),
+        other => {
+            return Err(io::Error::other(format!("ADMIN_UI_NPM is `{other}`: expected auto, off or require")));
+        }
     };
     let (mark, tried) = (mark()?, out.join("vendor-tried.txt"));
     let folder = out.join("vendor");
     match fs::read_to_string(&tried) {
         Ok(text) if text == format!("made {mark}") => return Ok(Some(found(folder)?)),
         Ok(text) if text == format!("failed {mark}") && !is_required => {
-            println!("cargo::warning=no code editor: it could not be fetched before; ADMIN_UI_NPM=require tries again");
+            println!(
+                "cargo::warning=no code editor: it could not be fetched before; ADMIN_UI_NPM=require tries again"
+            );
             return Ok(None);
         }
         _ => {}
@@ -74,7 +78,8 @@ fn make(out: &Path, folder: &Path) -> io::Result<Bundle> {
         fs::copy(Path::new("npm").join(file), npm.join(file))?;
     }
     let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    let fetched = ["ci", "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000"];
+    let fetched =
+        ["ci", "--ignore-scripts", "--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000"];
     run(Command::new(program).args(fetched).current_dir(&npm), INSTALL_TIME_MAX)?;
     if folder.exists() {
         fs::remove_dir_all(folder)?;

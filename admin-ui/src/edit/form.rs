@@ -385,7 +385,9 @@ impl NewProperty {
         let (shape, typed) = match self.kind.as_str() {
             "block" => return Ok(Ok((name, Wanted::Value(Some(Value::Block))))),
             "file" => {
-                return Ok(file.map(|file| (name, Wanted::File(file))).ok_or_else(|| "Choose a file.".into()));
+                return Ok(file
+                    .map(|file| (name, Wanted::File(file)))
+                    .ok_or_else(|| "Choose a file.".into()));
             }
             "list" | "set" => (
                 Shape::declared(&self.kind, &Default::default()),
