@@ -33,7 +33,9 @@ pub(crate) fn bundle(out: &Path) -> io::Result<Option<Bundle>> {
         "auto" => false,
         "require" => true,
         other => {
-            return Err(io::Error::other(format!("ADMIN_UI_NPM is `{other}`: expected auto, off or require")));
+            return Err(io::Error::other(format!(
+                "ADMIN_UI_NPM is `{other}`: expected auto, off or require"
+            )));
         }
     };
     let (mark, tried) = (mark()?, out.join("vendor-tried.txt"));

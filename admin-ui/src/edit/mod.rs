@@ -159,7 +159,18 @@ fn clash(
     let form = request.form()?;
     let mut fresh = entries(request, now, None, form.get("from"))?;
     let names = now.names(request);
+    let mut new = NewProperty::default();
     for old in draft.entries.all.iter().filter(|old| old.is_changed()) {
+        let is_new = draft.new.wanted.as_ref().is_some_and(|(name, _)| *name == old.name);
+        if is_new && fresh.all.iter().all(|entry| entry.name != old.name) {
+            new = NewProperty {
+                name: draft.new.name.clone(),
+                kind: draft.new.kind.clone(),
+                text: draft.new.text.clone(),
+                ..NewProperty::default()
+            };
+            continue;
+        }
         let at = fresh.all.iter().position(|entry| entry.name == old.name).unwrap_or_else(|| {
             let spec = old.spec.clone();
             fresh.all.push(Entry { spec, ..new_entry(old.name.clone(), Wanted::Same) });
@@ -193,8 +204,7 @@ fn clash(
         rename.typed.clone_from(&draft.rename.typed);
     }
     let version = draft.version.clone();
-    // What was to be added is among the others now.
-    let fresh = Draft { ground: now, entries: fresh, rename, new: NewProperty::default(), version };
+    let fresh = Draft { ground: now, entries: fresh, rename, new, version };
     view::page(
         request,
         &fresh,

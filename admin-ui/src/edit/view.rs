@@ -86,6 +86,8 @@ struct FieldView {
     name: String,
     label: String,
     widget: &'static str,
+    /// Its kind, where nothing in the site says it.
+    kind: Option<&'static str>,
     text: String,
     rows: Vec<RowView>,
     options: Vec<Option_>,
@@ -353,6 +355,7 @@ fn field(
         name: entry.name.to_string(),
         label: entry.label().to_owned(),
         widget,
+        kind: (entry.base.is_none() && entry.spec.is_none()).then(|| kind(shape)),
         rows: rows(shape, entry),
         options: options(request, object, shape, entry)?,
         language: language(shape, draft),
@@ -386,6 +389,23 @@ fn widget(shape: Shape) -> &'static str {
         Shape::Rows(Rows::Map, _) => "map",
         Shape::Rows(..) => "rows",
         Shape::Fixed => "fixed",
+    }
+}
+
+/// The kind of values that a shape is for.
+fn kind(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Bool => "bool",
+        Shape::Int => "int",
+        Shape::Float => "float",
+        Shape::Counter => "counter",
+        Shape::Time => "time",
+        Shape::Reference => "reference",
+        Shape::File => "blob",
+        Shape::Rows(Rows::List, _) => "list",
+        Shape::Rows(Rows::Set, _) => "set",
+        Shape::Rows(Rows::Map, _) => "map",
+        _ => "text",
     }
 }
 
