@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bough_core::name::NameError;
 use bough_core::object_type::{AttributeSpec, Input, TypeSchema};
 use bough_core::security::permission::{EDIT, PROPERTIES};
 use bough_core::security::to_set;
@@ -387,7 +388,7 @@ impl NewProperty {
         }
         let name = match Name::new(&self.name) {
             Ok(name) => name,
-            Err(error) => return Ok(Err(format!("That name cannot be used: {error}."))),
+            Err(error) => return Ok(Err(bad_name(&self.name, &error))),
         };
         let object = &ground.object;
         let is_declared =
@@ -445,6 +446,18 @@ impl NewProperty {
     }
 }
 
+/// Why a name cannot be used, in a sentence.
+fn bad_name(typed: &str, error: &NameError) -> String {
+    match error {
+        NameError::Character { found: '/', .. } => {
+            "A name has no “/” in it: that stands between names.".into()
+        }
+        NameError::Character { .. } => "That name has a character in it that cannot be seen.".into(),
+        NameError::At(_) => "A name does not begin with “@”.".into(),
+        _ => format!("“{}” cannot be a name: {error}.", crate::text::shortened(typed, 40)),
+    }
+}
+
 /// Another name for the object itself.
 #[derive(Default)]
 pub(super) struct Rename {
@@ -470,11 +483,10 @@ impl Rename {
         }
         rename.typed = typed.to_owned();
         match Name::new(typed.trim()) {
-            Ok(name) if typed.trim().is_empty() || name == place.name => {
-                rename.error = typed.trim().is_empty().then(|| "This is needed.".to_owned());
-            }
+            _ if typed.trim().is_empty() => rename.error = Some("This is needed.".into()),
+            Ok(name) if name == place.name => {}
             Ok(name) => rename.wanted = Some((place.name.clone(), name)),
-            Err(error) => rename.error = Some(format!("That name cannot be used: {error}.")),
+            Err(error) => rename.error = Some(bad_name(typed, &error)),
         }
         rename
     }

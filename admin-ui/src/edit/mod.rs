@@ -87,7 +87,11 @@ fn send(request: &PageRequest, object: &Arc<Object>) -> Result<PageAnswer, PageE
         if may_rename(request, object) { Rename::of_form(&ground, form) } else { Rename::of_ground(&ground) };
     let new = NewProperty::of_form(request, &ground, form)?;
     let version = form.get("version").trim().to_owned();
-    let is_version = form.get("act") == "version";
+    // Enter in the field of the version's name presses no button, and means that version.
+    let is_version = match form.get("act") {
+        "" => !version.is_empty(),
+        act => act == "version",
+    };
     if let Some((name, wanted)) = &new.wanted {
         asked.all.push(new_entry(name.clone(), wanted.clone()));
     }

@@ -331,7 +331,7 @@ fn field(
         (Shape::Fixed, None) => "Not set here".into(),
         _ => String::new(),
     };
-    let seen = seen(request, object, entry)?;
+    let seen = seen(request, draft, entry)?;
     let widget = widget(shape);
     let has_placeholder = matches!(widget, "line" | "number" | "reference" | "markup" | "lines" | "child");
     let (placeholder, mut hint) = match seen {
@@ -525,7 +525,7 @@ fn language(shape: Shape, draft: &Draft<'_>) -> &'static str {
 /// What is seen under a name that is not set, and from where: as far as it may be seen.
 fn seen(
     request: &PageRequest,
-    object: &Object,
+    draft: &Draft<'_>,
     entry: &Entry,
 ) -> Result<Option<(String, String)>, PageError> {
     if entry.base.is_some()
@@ -534,11 +534,10 @@ fn seen(
         return Ok(None);
     }
     let snapshot = request.snapshot();
-    let Some(found) = get(snapshot, request.types(), object.oid(), entry.name.as_str())? else {
+    let Some(found) = get(snapshot, request.types(), draft.ground.object.oid(), entry.name.as_str())? else {
         return Ok(None);
     };
-    let names = super::form::Ground::now(snapshot.clone(), std::sync::Arc::new(object.clone()));
-    let names = names.names(request);
+    let names = draft.ground.names(request);
     Ok(match found.found {
         Found::Default(value) => Some((simple_text(&value, &names), "the type's default".into())),
         Found::Attribute { content: Content::Value(value), .. } => {
