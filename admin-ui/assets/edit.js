@@ -20,7 +20,8 @@ function guard(form) {
   addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "s") {
       event.preventDefault();
-      form.requestSubmit(form.querySelector('button[name=act][value="save"]'));
+      const act = document.activeElement?.closest(".pad") ? "version" : "save";
+      form.requestSubmit(form.querySelector(`button[name=act][value="${act}"]`));
     }
   });
   form.querySelector(".save-keys")?.removeAttribute("hidden");

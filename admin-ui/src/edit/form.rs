@@ -1,10 +1,10 @@
 //! The form: which attributes of an object it holds, what it was made of, and what was typed.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bough_core::object_type::{AttributeSpec, TypeSchema};
+use bough_core::name::NameError;
+use bough_core::object_type::{AttributeSpec, Input, TypeSchema};
 use bough_core::security::permission::{EDIT, PROPERTIES};
 use bough_core::security::to_set;
 use bough_core::snapshot::attribute;
@@ -15,9 +15,11 @@ use bough_web::pages::{PageError, PageForm, PageRequest};
 use super::shape::{Names, Rows, Shape, Typed};
 
 /// Most properties besides those of the type that one page shows.
-pub(super) const FREE_MAX: usize = 100;
+pub(super) const FREE_MAX: usize = 80;
 /// How much text one page shows; longer values behind that stay as they are.
 const TEXT_BYTES_MAX: usize = 4 << 20;
+/// How many fields the rows of one page may be, so that it can be sent: a form has a bounded number of parts.
+const ROW_FIELDS_MAX: usize = 300;
 
 /// The state that a form is made of.
 pub(super) struct Ground {
@@ -206,11 +208,11 @@ pub(super) fn entries(
         }
     }
     names.extend(free.into_iter().map(|name| (name, None)));
-    let shown_bytes = Cell::new(0);
+    let mut room = Room::default();
     let mut all = Vec::with_capacity(names.len());
     for (name, spec) in names {
         if may_read(request, object, &name)? {
-            let mut entry = entry(request, ground, name, spec, &shown_bytes)?;
+            let mut entry = entry(request, ground, name, spec, &mut room)?;
             if let (Some(form), true) = (form, entry.may_write)
                 && let Some(at) = asked.iter().position(|asked| entry.name == **asked)
             {
@@ -222,12 +224,19 @@ pub(super) fn entries(
     Ok(Entries { all, next })
 }
 
+/// What of a page is taken already.
+#[derive(Default)]
+struct Room {
+    bytes: usize,
+    row_fields: usize,
+}
+
 fn entry(
     request: &PageRequest,
     ground: &Ground,
     name: Name,
     spec: Option<&AttributeSpec>,
-    shown_bytes: &Cell<usize>,
+    room: &mut Room,
 ) -> Result<Entry, PageError> {
     let object = &ground.object;
     let base = attribute(&ground.snapshot, object, name.as_str())?;
@@ -236,11 +245,15 @@ fn entry(
         Some(Content::Large(large)) => large.bytes as usize,
         _ => 0,
     };
-    shown_bytes.set(shown_bytes.get() + bytes);
-    let is_too_much = shown_bytes.get() > TEXT_BYTES_MAX;
-    let shape = if is_too_much { Shape::Fixed } else { Shape::of(spec, base.as_ref(), &names) };
+    let mut shape = Shape::of(spec, base.as_ref(), &names);
+    let mut typed = shape.typed(base.as_ref(), &names);
+    room.bytes += bytes;
+    room.row_fields +=
+        if matches!(shape, Shape::Rows(..)) { typed.texts.len() + typed.keys.len() } else { 0 };
+    if room.bytes > TEXT_BYTES_MAX || room.row_fields > ROW_FIELDS_MAX {
+        (shape, typed) = (Shape::Fixed, Typed::default());
+    }
     let may_write = may_write(request, object, &name)?;
-    let typed = shape.typed(base.as_ref(), &names);
     Ok(Entry {
         name,
         spec: spec.cloned(),
@@ -258,6 +271,13 @@ fn entry(
 fn fill(entry: &mut Entry, form: &PageForm, at: usize, names: &dyn Names) {
     if form.get(&format!("take.{at}")) == "theirs" {
         return;
+    }
+    // One that others took away meanwhile is of the kind that it had.
+    if entry.base.is_none() && entry.spec.is_none() {
+        let kind = form.get(&format!("as.{at}"));
+        if !kind.is_empty() {
+            entry.shape = Shape::declared(kind, &Input::ByKind);
+        }
     }
     if form.find(&format!("drop.{at}")).is_some() {
         entry.is_dropped = true;
@@ -368,7 +388,7 @@ impl NewProperty {
         }
         let name = match Name::new(&self.name) {
             Ok(name) => name,
-            Err(error) => return Ok(Err(format!("That name cannot be used: {error}."))),
+            Err(error) => return Ok(Err(bad_name(&self.name, &error))),
         };
         let object = &ground.object;
         let is_declared =
@@ -390,7 +410,7 @@ impl NewProperty {
                     .ok_or_else(|| "Choose a file.".into()));
             }
             "list" | "set" => (
-                Shape::declared(&self.kind, &Default::default()),
+                Shape::declared(&self.kind, &Input::ByKind),
                 Typed { texts: lines().collect(), keys: Vec::new() },
             ),
             "map" => {
@@ -399,7 +419,7 @@ impl NewProperty {
                     None => (String::new(), line),
                 });
                 let (keys, texts) = pairs.unzip();
-                (Shape::declared("map", &Default::default()), Typed { texts, keys })
+                (Shape::declared("map", &Input::ByKind), Typed { texts, keys })
             }
             "text" => (Shape::Lines, Typed::one(self.text.clone())),
             "bool" => {
@@ -411,7 +431,7 @@ impl NewProperty {
                 (Shape::Bool, Typed::one(text))
             }
             kind @ ("int" | "float" | "time" | "reference" | "counter") => {
-                (Shape::declared(kind, &Default::default()), Typed::one(self.text.trim()))
+                (Shape::declared(kind, &Input::ByKind), Typed::one(self.text.trim()))
             }
             _ => (Shape::Line, Typed::one(self.text.trim_end_matches('\n'))),
         };
@@ -423,6 +443,18 @@ impl NewProperty {
             Ok(None) => Err("It has no value.".into()),
             Err(error) => Err(error),
         })
+    }
+}
+
+/// Why a name cannot be used, in a sentence.
+fn bad_name(typed: &str, error: &NameError) -> String {
+    match error {
+        NameError::Character { found: '/', .. } => {
+            "A name has no “/” in it: that stands between names.".into()
+        }
+        NameError::Character { .. } => "That name has a character in it that cannot be seen.".into(),
+        NameError::At(_) => "A name does not begin with “@”.".into(),
+        _ => format!("“{}” cannot be a name: {error}.", crate::text::shortened(typed, 40)),
     }
 }
 
@@ -451,11 +483,10 @@ impl Rename {
         }
         rename.typed = typed.to_owned();
         match Name::new(typed.trim()) {
-            Ok(name) if typed.trim().is_empty() || name == place.name => {
-                rename.error = typed.trim().is_empty().then(|| "This is needed.".to_owned());
-            }
+            _ if typed.trim().is_empty() => rename.error = Some("This is needed.".into()),
+            Ok(name) if name == place.name => {}
             Ok(name) => rename.wanted = Some((place.name.clone(), name)),
-            Err(error) => rename.error = Some(format!("That name cannot be used: {error}.")),
+            Err(error) => rename.error = Some(bad_name(typed, &error)),
         }
         rename
     }

@@ -87,7 +87,11 @@ fn send(request: &PageRequest, object: &Arc<Object>) -> Result<PageAnswer, PageE
         if may_rename(request, object) { Rename::of_form(&ground, form) } else { Rename::of_ground(&ground) };
     let new = NewProperty::of_form(request, &ground, form)?;
     let version = form.get("version").trim().to_owned();
-    let is_version = form.get("act") == "version";
+    // Enter in the field of the version's name presses no button, and means that version.
+    let is_version = match form.get("act") {
+        "" => !version.is_empty(),
+        act => act == "version",
+    };
     if let Some((name, wanted)) = &new.wanted {
         asked.all.push(new_entry(name.clone(), wanted.clone()));
     }
@@ -159,7 +163,18 @@ fn clash(
     let form = request.form()?;
     let mut fresh = entries(request, now, None, form.get("from"))?;
     let names = now.names(request);
+    let mut new = NewProperty::default();
     for old in draft.entries.all.iter().filter(|old| old.is_changed()) {
+        let is_new = draft.new.wanted.as_ref().is_some_and(|(name, _)| *name == old.name);
+        if is_new && fresh.all.iter().all(|entry| entry.name != old.name) {
+            new = NewProperty {
+                name: draft.new.name.clone(),
+                kind: draft.new.kind.clone(),
+                text: draft.new.text.clone(),
+                ..NewProperty::default()
+            };
+            continue;
+        }
         let at = fresh.all.iter().position(|entry| entry.name == old.name).unwrap_or_else(|| {
             let spec = old.spec.clone();
             fresh.all.push(Entry { spec, ..new_entry(old.name.clone(), Wanted::Same) });
@@ -193,8 +208,7 @@ fn clash(
         rename.typed.clone_from(&draft.rename.typed);
     }
     let version = draft.version.clone();
-    // What was to be added is among the others now.
-    let fresh = Draft { ground: now, entries: fresh, rename, new: NewProperty::default(), version };
+    let fresh = Draft { ground: now, entries: fresh, rename, new, version };
     view::page(
         request,
         &fresh,

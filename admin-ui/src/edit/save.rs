@@ -81,7 +81,7 @@ pub(super) fn save(
         let (clashes, settled) = weave(changes, &snapshot, &object)?;
         let rename = weave_name(changes, &object);
         if !clashes.is_empty() || rename.is_err() {
-            let clashes = clashes.into_iter().chain(rename.err()).collect();
+            let clashes = clashes.into_iter().chain(rename.err().map(|clash| *clash)).collect();
             return Ok((Saved::Clashes { now: Ground::now(snapshot, object), clashes, settled }, version));
         }
         if let (Where::NewVersion(name), None) = (place, &version) {
@@ -167,7 +167,7 @@ fn weave(
 }
 
 /// The name that the object gets, if another.
-fn weave_name(changes: &Changes<'_>, object: &Object) -> Result<Option<Name>, Clash> {
+fn weave_name(changes: &Changes<'_>, object: &Object) -> Result<Option<Name>, Box<Clash>> {
     let (Some((base, wanted)), Some(now)) = (changes.rename, object.place()) else { return Ok(None) };
     if now.name == *wanted {
         return Ok(None);
@@ -175,12 +175,12 @@ fn weave_name(changes: &Changes<'_>, object: &Object) -> Result<Option<Name>, Cl
     if now.name == *base && changes.ground.is_known {
         return Ok(Some(wanted.clone()));
     }
-    Err(Clash {
+    Err(Box::new(Clash {
         name: None,
         base: changes.ground.is_known.then(|| Some(Value::text(base.as_str()))),
         theirs: Some(Value::text(now.name.as_str())),
         by: object.cell(&CellKey::Place).map(|cell| cell.tid),
-    })
+    }))
 }
 
 fn apply(

@@ -86,6 +86,8 @@ struct FieldView {
     name: String,
     label: String,
     widget: &'static str,
+    /// Its kind, where nothing in the site says it.
+    kind: Option<&'static str>,
     text: String,
     rows: Vec<RowView>,
     options: Vec<Option_>,
@@ -329,7 +331,7 @@ fn field(
         (Shape::Fixed, None) => "Not set here".into(),
         _ => String::new(),
     };
-    let seen = seen(request, object, entry)?;
+    let seen = seen(request, draft, entry)?;
     let widget = widget(shape);
     let has_placeholder = matches!(widget, "line" | "number" | "reference" | "markup" | "lines" | "child");
     let (placeholder, mut hint) = match seen {
@@ -353,6 +355,7 @@ fn field(
         name: entry.name.to_string(),
         label: entry.label().to_owned(),
         widget,
+        kind: (entry.base.is_none() && entry.spec.is_none()).then(|| kind(shape)),
         rows: rows(shape, entry),
         options: options(request, object, shape, entry)?,
         language: language(shape, draft),
@@ -363,16 +366,7 @@ fn field(
         is_dropped: entry.is_dropped,
         may_drop: entry.may_write
             && entry.base.is_some()
-            && (entry.spec.is_none()
-                || matches!(
-                    shape,
-                    Shape::Fixed
-                        | Shape::Rows(..)
-                        | Shape::File
-                        | Shape::Lines
-                        | Shape::Markup(_)
-                        | Shape::Code(_)
-                ))
+            && (entry.spec.is_none() || matches!(shape, Shape::Fixed | Shape::Rows(..) | Shape::File))
             && !entry.spec.as_ref().is_some_and(|spec| spec.required),
         file: file_view(request, object, entry)?,
         clash: clash.map(|(clash, yours)| clash_view(request, draft, clash, yours)).transpose()?,
@@ -395,6 +389,23 @@ fn widget(shape: Shape) -> &'static str {
         Shape::Rows(Rows::Map, _) => "map",
         Shape::Rows(..) => "rows",
         Shape::Fixed => "fixed",
+    }
+}
+
+/// The kind of values that a shape is for.
+fn kind(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Bool => "bool",
+        Shape::Int => "int",
+        Shape::Float => "float",
+        Shape::Counter => "counter",
+        Shape::Time => "time",
+        Shape::Reference => "reference",
+        Shape::File => "blob",
+        Shape::Rows(Rows::List, _) => "list",
+        Shape::Rows(Rows::Set, _) => "set",
+        Shape::Rows(Rows::Map, _) => "map",
+        _ => "text",
     }
 }
 
@@ -514,7 +525,7 @@ fn language(shape: Shape, draft: &Draft<'_>) -> &'static str {
 /// What is seen under a name that is not set, and from where: as far as it may be seen.
 fn seen(
     request: &PageRequest,
-    object: &Object,
+    draft: &Draft<'_>,
     entry: &Entry,
 ) -> Result<Option<(String, String)>, PageError> {
     if entry.base.is_some()
@@ -523,11 +534,10 @@ fn seen(
         return Ok(None);
     }
     let snapshot = request.snapshot();
-    let Some(found) = get(snapshot, request.types(), object.oid(), entry.name.as_str())? else {
+    let Some(found) = get(snapshot, request.types(), draft.ground.object.oid(), entry.name.as_str())? else {
         return Ok(None);
     };
-    let names = super::form::Ground::now(snapshot.clone(), std::sync::Arc::new(object.clone()));
-    let names = names.names(request);
+    let names = draft.ground.names(request);
     Ok(match found.found {
         Found::Default(value) => Some((simple_text(&value, &names), "the type's default".into())),
         Found::Attribute { content: Content::Value(value), .. } => {

@@ -1,12 +1,18 @@
-//! Gathers what browsers get: the files of `assets`, in a folder named by what is in them.
+//! Gathers what browsers get: the files of `assets`, and the code editor where npm is there, in a folder named by what
+//! is in them.
 //!
 //! The name lets browsers keep them for ever, and lets modules import each other by their plain names.
+
+#![allow(clippy::print_stdout, reason = "so a build script speaks to cargo")]
+
+mod editor;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=assets");
+    println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?);
     let assets = out.join("assets");
     if assets.exists() {
@@ -14,7 +20,11 @@ fn main() -> io::Result<()> {
     }
     let mut hasher = blake3::Hasher::new();
     copy(Path::new("assets"), &assets, &mut hasher)?;
-    fs::write(out.join("vendor.txt"), "")?;
+    let editor = editor::bundle(&out)?;
+    if let Some(bundle) = &editor {
+        copy(&bundle.folder, &assets.join("vendor"), &mut hasher)?;
+    }
+    fs::write(out.join("vendor.txt"), editor.map_or(String::new(), |bundle| bundle.entry))?;
     let mark: String = hasher.finalize().to_hex().chars().take(12).collect();
     println!("cargo::rustc-env=BOUGH_ASSETS_MARK={mark}");
     Ok(())
