@@ -13,9 +13,9 @@
 //! - Every list is bounded.
 
 mod assets;
-mod find;
 mod below;
 mod diff;
+mod find;
 mod frame;
 mod history;
 mod message;
