@@ -6,6 +6,7 @@ mod common;
 use axum::http::StatusCode;
 use bough_core::security::{Roles, Setting};
 use bough_core::{Oid, Snapshot as _, Tid, Value};
+use bough_store::version::NewVersion;
 use bough_store::{Database, Note, Options};
 use bough_web::built_in_types;
 use common::{Answer, Browser, Failed, TestSite, name, path};
@@ -105,6 +106,11 @@ async fn what_stands_against_an_undo_is_shown_with_its_ways_out() {
     let too = admin.page(&link(&answer, "Undo that change, too")).await;
     assert!(too.says("Undo 2 changes?") && !too.says("What stands against it"), "{}", too.words());
 
+    // Of two that are taken back together, what is there now and what was before both of them is shown.
+    let made = site.database.commits_of(site.oid("/a"), None, 9).unwrap().pop().unwrap().tid;
+    let both = admin.page(&format!("/@@manage/undo/preview?commit={first}&commit={made}")).await;
+    assert!(both.says("− Third") && !both.says("− First"), "{}", both.words());
+
     let keep = format!("{} title", site.oid("/a"));
     assert_eq!(undo(&mut admin, &[first], &[("keep", &keep)]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(text(&site, "/a", "title").as_deref(), Some("Third"));
@@ -154,6 +160,57 @@ async fn who_may_not_undo_is_refused_and_who_may_not_see_learns_nothing() {
     let answer = ed.post("/@@manage/undo", &[("code", &code), ("commit", &public.to_string())]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(text(&site, "/", "title").as_deref(), Some("A site"));
+}
+
+#[tokio::test]
+async fn what_of_an_undo_is_not_theirs_to_change_is_named() {
+    let site = TestSite::new();
+    site.add_user("ed", &["Editor"]);
+    let page = site.put("/a", "page", &[("title", "t")]);
+    let tid = site.change(|draft| {
+        let setting = Setting { roles: Roles::named(["Manager", "Editor"]), acquire: true };
+        draft.set_permission(page, &name("View history"), Some(setting))?;
+        draft.set(page, &name("title"), Some(Value::text("u")))
+    });
+    let mut ed = site.logged_in("ed").await;
+    let preview = ed.page(&format!("/@@manage/undo/preview?commit={tid}")).await;
+    let says = "Who has “View history” of /a: this takes the permission “Change permissions”";
+    assert!(preview.says(says), "{}", preview.words());
+    assert!(!preview.says("Undo this change Cancel"), "{}", preview.words());
+    assert_eq!(undo(&mut ed, &[tid], &[]).await.status, StatusCode::FORBIDDEN);
+    let keep = format!("{page} (permission View history)");
+    assert_eq!(undo(&mut ed, &[tid], &[("keep", &keep)]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(text(&site, "/a", "title").as_deref(), Some("t"));
+}
+
+#[tokio::test]
+async fn a_version_shows_what_was_done_in_it_and_before_it_and_undoes_its_own() {
+    let site = TestSite::new();
+    let page = site.put("/a", "page", &[("title", "One")]);
+    let public = said(&site, ("Done in public", "ben"), "/a", "title", "Two");
+    let line = site.database.open_version(&NewVersion::named("look"), Note::edit("Opened look")).unwrap();
+    let own = TestSite::change_on(&line, |draft| draft.set(page, &name("title"), Some(Value::text("Three"))));
+    let mut admin = site.logged_in("admin").await;
+    let history = admin.page("/@v/look/a/@@manage/history").await;
+    for says in ["test 1 object look Title", "Done in public 1 object public site Title"] {
+        assert!(history.says(says), "{says}: {}", history.words());
+    }
+    let compared = admin.page(&format!("/@v/look/a/@@manage/history/compare?to={public}")).await;
+    assert!(compared.says("− One") && compared.says("+ Two"), "{}", compared.words());
+    let both = admin.page(&format!("/@v/look/a/@@manage/history/compare?from={public}&to={own}")).await;
+    assert!(both.says("− Two") && both.says("+ Three"), "{}", both.words());
+    assert_eq!(admin.get(&link(&both, "open the page as it was")).await.status, StatusCode::OK);
+    let commit = admin.page(&format!("/@v/look/a/@@manage/undo/{public}")).await;
+    assert!(commit.says("− One") && !commit.says("Undo this…"), "{}", commit.words());
+
+    let list = "/@v/look/@@manage/undo";
+    let preview = format!("{list}/preview?commit={own}");
+    let back = "/@v/look/a/@@manage/history";
+    let answer = admin.submit(&preview, list, &[("commit", &own.to_string()), ("back", back)]).await;
+    assert!(answer.location().starts_with(&format!("{back}?did=")), "{}", answer.location());
+    assert!(admin.follow(answer).await.says("Undid: test. Redo"));
+    let title = line.snapshot().object(page).unwrap().unwrap().text("title").map(str::to_owned);
+    assert_eq!(title.as_deref(), Some("Two"));
 }
 
 #[tokio::test]

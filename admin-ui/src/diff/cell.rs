@@ -101,16 +101,6 @@ pub(crate) struct CellDiff {
     pub(crate) text: Option<TextDiff>,
     /// The addresses of both images.
     pub(crate) images: Option<(Option<String>, Option<String>)>,
-    /// Whether it stands for itself, not among others below the heading of their object.
-    pub(crate) is_alone: bool,
-}
-
-impl CellDiff {
-    /// The same, standing for itself.
-    #[must_use]
-    pub(crate) fn alone(self) -> Self {
-        Self { is_alone: true, ..self }
-    }
 }
 
 impl askama::filters::HtmlSafe for CellDiff {}
@@ -235,7 +225,6 @@ impl Teller<'_> {
             sentence: None,
             text: None,
             images: None,
-            is_alone: false,
         };
         match key {
             CellKey::Attribute(name) => {

@@ -88,7 +88,7 @@ pub(super) fn page(request: &PageRequest, subject: &Subject) -> Result<PageAnswe
         let name = cell_text(key);
         let still_there = subject.object.cell(key).is_some();
         cells.push(Compared {
-            diff: teller.cell(&subject.object, (key, *old_content, *new_content))?.alone(),
+            diff: teller.cell(&subject.object, (key, *old_content, *new_content))?,
             restore_url: (may_restore && old.is_some())
                 .then(|| subject.url("restore", &[("from", &from_text), ("cell", &name)])),
             blame_url: (is_text && still_there && subject.gone.is_none())

@@ -137,7 +137,7 @@ fn choose(
     {
         choices.push(Choice {
             key: cell_text(key),
-            diff: teller.cell(&subject.object, (key, content, old))?.alone(),
+            diff: teller.cell(&subject.object, (key, content, old))?,
             is_chosen: if cells.is_empty() { is_usual(key) } else { cells.contains(key) },
         });
     }

@@ -270,7 +270,9 @@ impl Told<'_> {
                 let object = self.object(oid)?;
                 labels.push(self.teller.label(&object, &blocked.cell));
                 if self.teller.may_see(oid) {
-                    let differing = (&blocked.cell, blocked.now.as_ref(), blocked.before.as_ref());
+                    // As it really is, not as it would be once the newer ones of the commits are taken back.
+                    let is = object.content(&blocked.cell).or(blocked.now.as_ref());
+                    let differing = (&blocked.cell, is, blocked.before.as_ref());
                     cells.push(self.teller.cell(&object, differing)?);
                 }
             }
