@@ -4,10 +4,9 @@
 //! there again after a reload and in no session. It is shown to whoever made the commit.
 
 use bough_core::Tid;
-use bough_store::Kind;
 use bough_web::pages::{PageAnswer, PageRequest};
 
-use crate::past::can_be_undone;
+use crate::past::{can_be_undone, takes_back};
 
 /// What a page says on top.
 pub(crate) struct Message {
@@ -41,7 +40,7 @@ impl Message {
         if record.principal != request.actor().name() {
             return None;
         }
-        let is_undo = matches!(record.kind, Kind::Undo { .. });
+        let is_undo = takes_back(request.database(), &record);
         let can_be_undone = can_be_undone(request.database(), &record.kind);
         let undo = can_be_undone.then(|| (tid.to_string(), if is_undo { "Redo" } else { "Undo" }));
         Some(Self { undo, ..Self::good(format!("{}.", record.sentence.trim_end_matches('.'))) })

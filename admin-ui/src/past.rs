@@ -18,7 +18,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// How many objects of a commit are looked at to say whether it may be shown.
 const LOOKED_AT: usize = 5;
 /// How many later commits of an object are looked at to say whether one was taken back.
-const LATER_MAX: usize = 200;
+const LATER_MAX: usize = 500;
+const LATER_BATCH: usize = 20;
+/// How often undoing and redoing the same is followed back.
+const UNDOS_MAX: usize = 50;
 /// How far up a path is put together from where things stood last.
 const STEPS_MAX: usize = 64;
 
@@ -161,13 +164,22 @@ pub(crate) struct CommitRow {
     pub(crate) is_chosen: bool,
 }
 
+/// Which commits of an object were taken back, as far as its commits were looked at, newest first.
+#[derive(Default)]
+struct TakenBack {
+    /// The oldest that was looked at.
+    at: Option<Tid>,
+    looked_at: usize,
+    is_whole: bool,
+    tids: HashSet<Tid>,
+}
+
 /// Makes rows of commits.
 pub(crate) struct Rows<'a> {
     request: &'a PageRequest,
     /// The address of the undo page.
     undo_url: String,
-    /// Of each object that was looked at: since when its later commits are known, and which of all were taken back.
-    taken_back: RefCell<HashMap<Oid, (Tid, HashSet<Tid>)>>,
+    taken_back: RefCell<HashMap<Oid, TakenBack>>,
     visible: RefCell<HashMap<Oid, bool>>,
 }
 
@@ -205,7 +217,10 @@ impl<'a> Rows<'a> {
                 record.principal.clone()
             },
             time: Time::of_micros(record.time_micros),
-            kind: kind_word(&record.kind),
+            kind: match &record.kind {
+                Kind::Undo { .. } if !takes_back(self.request.database(), record) => "redo",
+                kind => kind_word(kind),
+            },
             objects: text::counted(record.objects, "object", "objects"),
             line: self.request.version_name().map(|name| match is_here {
                 true => name.to_owned(),
@@ -253,33 +268,23 @@ impl<'a> Rows<'a> {
     /// Whether a commit was taken back, by what was done later to the first object that it touched.
     fn is_undone(&self, tid: Tid, touched: &[ObjectDelta]) -> Result<bool, PageError> {
         let Some(oid) = touched.first().map(|delta| delta.oid) else { return Ok(false) };
-        if let Some((since, taken_back)) = self.taken_back.borrow().get(&oid)
-            && *since <= tid
-        {
-            return Ok(taken_back.contains(&tid));
-        }
-        let mut taken_back = HashSet::new();
-        let mut at = None;
-        let mut looked_at = 0;
+        let mut known = self.taken_back.borrow_mut();
+        let known = known.entry(oid).or_default();
         // Newest first: whether an undo was itself undone is known before it counts.
-        loop {
-            let batch = self.request.database().commits_of(oid, at, 20)?;
-            for record in &batch {
-                at = Some(record.tid);
-                if let Kind::Undo { of } = &record.kind
-                    && !taken_back.contains(&record.tid)
+        while known.at.is_none_or(|at| at > tid) && !known.is_whole && known.looked_at < LATER_MAX {
+            let batch = self.request.database().commits_of(oid, known.at, LATER_BATCH)?;
+            known.is_whole = batch.len() < LATER_BATCH;
+            known.looked_at += batch.len();
+            for record in batch {
+                known.at = Some(record.tid);
+                if let Kind::Undo { of } = record.kind
+                    && !known.tids.contains(&record.tid)
                 {
-                    taken_back.extend(of.iter().copied());
+                    known.tids.extend(of);
                 }
             }
-            looked_at += batch.len();
-            if batch.len() < 20 || looked_at >= LATER_MAX || at.is_some_and(|at| at <= tid) {
-                break;
-            }
         }
-        let is_undone = taken_back.contains(&tid);
-        self.taken_back.borrow_mut().insert(oid, (at.unwrap_or(tid).min(tid), taken_back));
-        Ok(is_undone)
+        Ok(known.tids.contains(&tid))
     }
 }
 
@@ -292,6 +297,28 @@ pub(crate) fn may_undo(request: &PageRequest, delta: &ObjectDelta) -> Result<boo
     let place = delta.before.as_ref().and_then(|object| object.place().map(|place| place.parent));
     let at = if is_live(request.snapshot(), delta.oid)? { Some(delta.oid) } else { place };
     Ok(at.map(|at| access.allows_at(UNDO, at)).transpose()?.unwrap_or(false))
+}
+
+/// What an undo took back in the first place, and whether it is in force by this: an undo of an undo does it again, and an
+/// undo of that takes it back once more. None for any other commit, and where several were taken back together.
+pub(crate) fn original(database: &Database, record: &CommitRecord) -> Option<(CommitRecord, bool)> {
+    let mut is_in_force = true;
+    let mut at = record.clone();
+    for _ in 0..UNDOS_MAX {
+        let Kind::Undo { of } = &at.kind else { break };
+        let [only] = of[..] else { break };
+        at = database.commit_record(only).ok()?;
+        is_in_force = !is_in_force;
+    }
+    (at.tid != record.tid).then_some((at, is_in_force))
+}
+
+/// Whether a commit takes something back that was in force, so that undoing it is to do that again.
+pub(crate) fn takes_back(database: &Database, record: &CommitRecord) -> bool {
+    match original(database, record) {
+        Some((original, is_in_force)) => is_in_force == matches!(original.kind, Kind::Undo { .. }),
+        None => matches!(record.kind, Kind::Undo { .. }),
+    }
 }
 
 /// Whether commits of this kind can be taken back on that line.

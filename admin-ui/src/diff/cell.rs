@@ -25,6 +25,8 @@ pub(crate) enum Deed {
     Changed,
     Moved,
     Deleted,
+    /// It had been deleted, and is there again.
+    Returned,
     /// It was as if it had never been made.
     Unmade,
 }
@@ -38,6 +40,7 @@ impl Deed {
         match (stands(before), stands(after)) {
             (true, false) if after.is_none_or(|after| after.type_name().is_none()) => Self::Unmade,
             (true, false) => Self::Deleted,
+            (false, true) if before.is_some_and(|before| before.type_name().is_some()) => Self::Returned,
             (false, true) => Self::Added,
             _ => match (place(before), place(after)) {
                 (Some(before), Some(after))
@@ -56,13 +59,14 @@ impl Deed {
             Self::Changed => "changed",
             Self::Moved => "moved",
             Self::Deleted => "deleted",
+            Self::Returned => "back again",
             Self::Unmade => "taken away",
         }
     }
 
     pub(crate) fn mood(self) -> &'static str {
         match self {
-            Self::Added => "good",
+            Self::Added | Self::Returned => "good",
             Self::Changed | Self::Moved => "",
             Self::Deleted | Self::Unmade => "bad",
         }
@@ -147,16 +151,14 @@ impl Teller<'_> {
         let Some(object) = after.filter(|after| after.type_name().is_some()).or(before) else {
             return Ok(None);
         };
-        let title = text::title(self.after.snapshot, object);
         let cells = differing_cells(before, after);
-        self.told(oid, title, Deed::of(before, after), object, &cells)
+        self.told(oid, Deed::of(before, after), object, &cells)
     }
 
     /// The same of cells that were found elsewhere.
     pub(crate) fn told(
         &self,
         oid: Oid,
-        title: String,
         deed: Deed,
         object: &Object,
         cells: &[Differing<'_>],
@@ -180,14 +182,25 @@ impl Teller<'_> {
         };
         let more = shown.len().saturating_sub(CELLS_MAX);
         let cells = shown.into_iter().take(CELLS_MAX);
+        let path = self.path(oid)?;
         Ok(Some(ObjectDiff {
-            title,
-            path: self.path(oid)?,
+            title: self.title(object, &path),
+            path,
             history_url: crate::history::url_of(self.request, oid)?,
             deed,
             cells: cells.map(|cell| self.cell(object, *cell)).collect::<Result<_, _>>()?,
             more,
         }))
+    }
+
+    /// What people call an object: of one without a place, what it was called there.
+    fn title(&self, object: &Object, path: &str) -> String {
+        let is_nameless =
+            object.place().is_none() && object.oid() != Oid::ROOT && object.text("title").is_none();
+        match path.rsplit_once('/') {
+            Some((_, name)) if is_nameless => name.to_owned(),
+            _ => text::title(self.after.snapshot, object),
+        }
     }
 
     /// Where an object is, or was.

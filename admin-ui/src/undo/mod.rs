@@ -20,8 +20,8 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 use percent_encoding::percent_decode_str;
 
 use self::wanted::Wanted;
-use crate::message;
 use crate::past::may_undo;
+use crate::{message, past};
 
 /// How many objects of a commit are read at a time.
 const BATCH: usize = 256;
@@ -75,16 +75,21 @@ fn require_undo(request: &PageRequest, of: &[Tid]) -> Result<(), PageError> {
 
 /// What the new commit is called.
 fn sentence(request: &PageRequest, of: &[Tid]) -> Result<String, PageError> {
-    let &[only] = of else { return Ok(format!("Undid {} changes", of.len())) };
-    let record = request.database().commit_record(only)?;
-    if let Kind::Undo { of } = &record.kind {
-        if let [original] = of[..] {
-            let original = request.database().commit_record(original)?;
-            return Ok(format!("Redid: {}", original.sentence));
+    let database = request.database();
+    let &[only] = of else {
+        let mut takes_back = true;
+        for tid in of {
+            takes_back &= past::takes_back(database, &database.commit_record(*tid)?);
         }
-        return Ok(format!("Redid {} changes", of.len()));
-    }
-    Ok(format!("Undid: {}", record.sentence))
+        return Ok(format!("{} {} changes", if takes_back { "Redid" } else { "Undid" }, of.len()));
+    };
+    let record = database.commit_record(only)?;
+    let verb = if past::takes_back(database, &record) { "Redid" } else { "Undid" };
+    let original = past::original(database, &record).map_or(record, |(original, _)| original);
+    Ok(match original.kind {
+        Kind::Undo { of } => format!("{verb} {} changes", of.len()),
+        _ => format!("{verb}: {}", original.sentence),
+    })
 }
 
 /// Where the browser goes then: the page that it came from, about the same object wherever that is now, or about the
@@ -102,7 +107,7 @@ fn back_to(request: &PageRequest, wanted: &Wanted) -> Result<String, PageError> 
         let Chain::Live(_) = chain(&now, *oid)? else { continue };
         let Some(path) = request.path_in(&now, *oid)? else { continue };
         let place: String =
-            path.names().iter().map(|name| format!("/{}", crate::past::encoded(name.as_str()))).collect();
+            path.names().iter().map(|name| format!("/{}", past::encoded(name.as_str()))).collect();
         // Of another object than the page was about, only that it is there is of interest.
         return Ok(if nth == 0 {
             format!("{before}{place}{view}{behind}")

@@ -31,7 +31,7 @@ struct Against {
     /// Why it stands against it.
     why: String,
     /// What is there now and what it would go back to.
-    cell: Option<CellDiff>,
+    cells: Vec<CellDiff>,
     /// The later change that is the cause.
     later: Option<CommitRow>,
     /// The ways out: what the link says, and where it leads.
@@ -128,14 +128,11 @@ fn preview(request: &PageRequest, wanted: &Wanted) -> Result<PreviewPage, PageEr
     }
     let (objects, hidden) = told.objects(&plan)?;
     let urls = told.urls(&plan)?;
-    let against: Vec<Against> = plan
-        .blockers
-        .iter()
-        .take(BLOCKERS_MAX)
-        .map(|blocker| told.against(blocker, &rows))
-        .collect::<Result<_, _>>()?;
+    let groups = grouped(&plan.blockers);
+    let against: Vec<Against> =
+        groups.iter().take(BLOCKERS_MAX).map(|group| told.against(group, &rows)).collect::<Result<_, _>>()?;
     let denied = told.denied(&denials)?;
-    let is_redo = kinds.iter().all(|kind| matches!(kind, Kind::Undo { .. }));
+    let is_redo = commits.iter().all(|row| row.kind == "undo");
     let count = plan.of.len() as u64;
     let verb = if is_redo { "Redo" } else { "Undo" };
     let what = if count == 1 { "this change".into() } else { text::counted(count, "change", "changes") };
@@ -149,7 +146,7 @@ fn preview(request: &PageRequest, wanted: &Wanted) -> Result<PreviewPage, PageEr
         heading,
         commits_more: plan.of.len().saturating_sub(COMMITS_MAX),
         commits,
-        against_more: plan.blockers.len().saturating_sub(BLOCKERS_MAX),
+        against_more: groups.len().saturating_sub(BLOCKERS_MAX),
         all_too: told.all_too(&plan),
         keep_all: told.keep_all(&plan),
         against,
@@ -221,8 +218,7 @@ impl Told<'_> {
                 .iter()
                 .map(|delta| (&delta.cell, delta.before.as_ref(), delta.after.as_ref()))
                 .collect();
-            let title = text::title(self.now, &object);
-            match self.teller.told(oid, title, deed(cells), &object, &found)? {
+            match self.teller.told(oid, deed(cells), &object, &found)? {
                 Some(diff) => shown.push(diff),
                 None => hidden += 1,
             }
@@ -252,53 +248,60 @@ impl Told<'_> {
         Ok(urls)
     }
 
-    fn against(&self, blocker: &Blocker, rows: &Rows<'_>) -> Result<Against, PageError> {
+    /// What the same later change has to do with one object.
+    fn against(&self, group: &[&Blocker], rows: &Rows<'_>) -> Result<Against, PageError> {
+        let Some(blocker) = group.first() else { return Err(PageError::not_found()) };
         let oid = blocker.oid;
-        let may_see = self.teller.may_see(oid);
-        let mut cell = None;
+        let mut cells = Vec::new();
         let mut ways = Vec::new();
         if let Some(later) = &blocker.later
             && !self.wanted.of.contains(&later.tid)
         {
             ways.push(("Undo that change, too", self.url(&self.wanted.with_commits([later.tid]))));
         }
-        if let Some(key) = kept_key(&blocker.reason) {
-            ways.push(("Keep this as it is now", self.url(&self.wanted.keeping([(oid, key)]))));
+        let keys: Vec<_> =
+            group.iter().filter_map(|blocker| Some((oid, kept_key(&blocker.reason)?))).collect();
+        if !keys.is_empty() {
+            ways.push(("Keep this as it is now", self.url(&self.wanted.keeping(keys))));
+        }
+        let mut labels = Vec::new();
+        for blocker in group {
+            if let BlockerReason::Cell(blocked) = &blocker.reason {
+                let object = self.object(oid)?;
+                labels.push(self.teller.label(&object, &blocked.cell));
+                if self.teller.may_see(oid) {
+                    // As it really is, not as it would be once the newer ones of the commits are taken back.
+                    let is = object.content(&blocked.cell).or(blocked.now.as_ref());
+                    let differing = (&blocked.cell, is, blocked.before.as_ref());
+                    cells.push(self.teller.cell(&object, differing)?);
+                }
+            }
         }
         let why = match &blocker.reason {
-            BlockerReason::Cell(blocked) => {
-                let object = self.object(oid)?;
-                if may_see {
-                    let differing = (&blocked.cell, blocked.now.as_ref(), blocked.before.as_ref());
-                    cell = Some(self.teller.cell(&object, differing)?);
-                }
-                format!("{} was changed again later", self.teller.label(&object, &blocked.cell))
-            }
+            BlockerReason::Cell(_) => format!("Changed again later: {}", labels.join(", ")),
             BlockerReason::NameTaken { name, by } => {
-                format!("its name “{name}” is taken by another object now: {}", self.path(*by)?)
+                format!("Its name “{name}” is taken by another object now: {}", self.path(*by)?)
             }
             BlockerReason::Child { name, oid } if self.teller.may_see(*oid) => {
                 format!("“{name}” stands in it by now, and would have no place any more")
             }
             BlockerReason::Child { .. } => {
-                "something stands in it by now, and would have no place any more".into()
+                "Something stands in it by now, and would have no place any more".into()
             }
             BlockerReason::Referenced { by } => {
                 ways.push((
                     "Undo all the same, and let such references lead nowhere",
                     self.url(&self.wanted.despite_references()),
                 ));
-                format!("it would go away, and {} refers to it", self.path(*by)?)
+                format!("It would go away, and {} refers to it", self.path(*by)?)
             }
+            BlockerReason::Deleted => "It was deleted later".into(),
+            BlockerReason::ParentGone => "The place to which it would go back is not there any more".into(),
+            BlockerReason::Cycle => "It would come to stand in itself".into(),
             other => other.to_string(),
         };
-        Ok(Against {
-            what: self.path(oid)?,
-            why,
-            cell,
-            later: blocker.later.as_ref().map(|record| rows.row(record)).transpose()?,
-            ways,
-        })
+        let later = blocker.later.as_ref().map(|record| rows.row(record)).transpose()?;
+        Ok(Against { what: self.path(oid)?, why, cells, later, ways })
     }
 
     /// Everything that the later changes are, too.
@@ -351,6 +354,43 @@ impl Told<'_> {
     }
 }
 
+/// The blockers, those together that the same later change made of the cells of one object. Where several of the undone
+/// commits wrote a cell, the oldest says what it would go back to.
+fn grouped(blockers: &[Blocker]) -> Vec<Vec<&Blocker>> {
+    let cell = |blocker: &Blocker| match &blocker.reason {
+        BlockerReason::Cell(blocked) => Some(blocked.cell.clone()),
+        _ => None,
+    };
+    let later = |blocker: &Blocker| blocker.later.as_ref().map(|record| record.tid);
+    let mut groups: Vec<Vec<&Blocker>> = Vec::new();
+    for blocker in blockers {
+        let same_cell = |other: &&Blocker| other.oid == blocker.oid && cell(other) == cell(blocker);
+        if cell(blocker).is_some() {
+            if let Some(known) = groups.iter_mut().flatten().find(|other| same_cell(other)) {
+                *known = blocker;
+                continue;
+            }
+            let together = groups.iter_mut().find(|group| {
+                group.iter().all(|other| {
+                    other.oid == blocker.oid && cell(other).is_some() && later(other) == later(blocker)
+                })
+            });
+            if let Some(together) = together {
+                together.push(blocker);
+                continue;
+            }
+        } else if groups
+            .iter()
+            .flatten()
+            .any(|other| other.oid == blocker.oid && other.reason == blocker.reason)
+        {
+            continue;
+        }
+        groups.push(vec![blocker]);
+    }
+    groups
+}
+
 /// The cell that can be kept so that this does not stand against it any more.
 fn kept_key(reason: &BlockerReason) -> Option<CellKey> {
     match reason {
@@ -371,6 +411,7 @@ fn deed(cells: &[CellDelta]) -> Deed {
             Deed::Unmade
         }
         Some((Some(_), None)) => Deed::Deleted,
+        Some((None, Some(_))) if change(&CellKey::Type).is_none() => Deed::Returned,
         Some((None, Some(_))) => Deed::Added,
         Some((Some(Content::Place(was)), Some(Content::Place(is))))
             if (was.parent, &was.name) != (is.parent, &is.name) =>

@@ -102,6 +102,11 @@ impl TestSite {
     /// The same on a database of the test's.
     pub fn on(database: Database) -> Self {
         let database = Database::in_memory(Options::new(built_in_types())).unwrap();
+        Self::of(Database::in_memory(Options::new(built_in_types())).unwrap())
+    }
+
+    /// The same in a database.
+    pub fn of(database: Database) -> Self {
         let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(AdminUi::default())];
         let router = app(database.clone(), Config { password_cost: CHEAP, pages, ..Config::default() });
         let site = Self { database, router };
