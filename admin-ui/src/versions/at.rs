@@ -116,6 +116,15 @@ impl<'a> At<'a> {
         self.request.page_url_on(line, Oid::ROOT, &steps)
     }
 
+    /// The same in the version itself, where what was done in it can be taken back.
+    pub(super) fn url_in_version(&self, behind: &[&str]) -> Result<String, PageError> {
+        if !self.can_be_entered() {
+            return Ok(self.url(behind));
+        }
+        let steps = [&["versions", self.key.as_str()], behind].concat();
+        self.request.page_url_on((Some(&self.info.name), &self.database), Oid::ROOT, &steps)
+    }
+
     /// The management page of an object in the version; none where the version cannot be entered or does not show it.
     pub(super) fn object_url(&self, oid: Oid) -> Result<Option<String>, PageError> {
         let is_there = self.request.path_in(&self.version.snapshot, oid)?.is_some();

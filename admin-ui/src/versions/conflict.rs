@@ -10,7 +10,7 @@ use bough_web::pages::{PageAnswer, PageError};
 use super::at::{At, Head, State};
 use super::hunks::{self, Piece};
 use super::{desk, shown, shown::Pair};
-use crate::diff::{CellDiff, Layout};
+use crate::diff::CellDiff;
 use crate::frame::Frame;
 use crate::page;
 use crate::text::{self, Time};
@@ -21,8 +21,8 @@ const INNER_MAX: usize = 50;
 const CONTEXT_LINES: usize = 3;
 /// How many open parts are settled one by one.
 const OPEN_MAX: usize = 100;
-/// How many lines of each side are shown.
-const ROWS_MAX: usize = 1_000;
+/// How many bytes of comparisons a page has, each side by itself.
+const SHOWN_BYTES_MAX: usize = 300_000;
 
 #[derive(Template)]
 #[template(path = "versions_conflict.html")]
@@ -161,12 +161,7 @@ fn texts(at: &At<'_>, found: &VersionConflict) -> Result<Option<Texts>, PageErro
     Ok(ours.zip(theirs).map(|(ours, theirs)| Texts { base: base.unwrap_or_default(), ours, theirs }))
 }
 
-fn show(
-    at: &At<'_>,
-    all: &[VersionConflict],
-    place: usize,
-    typed: Typed,
-) -> Result<PageAnswer, PageError> {
+fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Result<PageAnswer, PageError> {
     let found = &all[place];
     let oid = desk::object_of(&found.conflict.key);
     let texts = texts(at, found)?;
@@ -286,12 +281,14 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
     let [ours_title, theirs_title] = titles;
     let nothing = || "nothing".to_owned();
     let (mut ours, mut theirs, mut base) = ((String::new(), None), (String::new(), None), String::new());
-    let is_seen = desk::object_of(&found.conflict.key).map(|oid| at.path(oid)).transpose()?.flatten().is_some();
+    let is_seen =
+        desk::object_of(&found.conflict.key).map(|oid| at.path(oid)).transpose()?.flatten().is_some();
     match (&found.conflict.key, &found.conflict.kind) {
         _ if !is_seen => {}
         (ConflictKey::Cell(oid, key), ConflictKind::Cell { base: was, parent, version }) => {
             let cell = |now: &Option<Content>, state, label| {
-                let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), (Layout::Inline, ROWS_MAX));
+                let mut pair =
+                    Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
                 pair.cell(*oid, (key, was.as_ref(), now.as_ref())).map(Some)
             };
             let or_nothing = |now: &Option<Content>| now.as_ref().map_or_else(nothing, |_| String::new());
@@ -311,7 +308,9 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
             let moves = |oids: &[Oid], state: &State| -> Result<String, PageError> {
                 let mut paths = Vec::new();
                 for oid in oids.iter().take(INNER_MAX) {
-                    paths.push(at.path_in(state, *oid)?.unwrap_or_else(|| "something that you may not see".into()));
+                    paths.push(
+                        at.path_in(state, *oid)?.unwrap_or_else(|| "something that you may not see".into()),
+                    );
                 }
                 Ok(format!("Moved to {}", paths.join(", ")))
             };
@@ -327,7 +326,8 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
         }
         _ => {}
     }
-    let side = |title, (words, cell): (String, Option<CellDiff>), made| SideShown { title, words, cell, made };
+    let side =
+        |title, (words, cell): (String, Option<CellDiff>), made| SideShown { title, words, cell, made };
     let (ours_made, theirs_made) = match is_seen {
         true => (made(&found.version), made(&found.parent)),
         false => (None, None),
@@ -368,7 +368,8 @@ fn choices(
     let mut add = |value, text: String, hint: String| all.push((value, text, hint));
     match &found.conflict.kind {
         ConflictKind::Deleted { by, inner, .. } => {
-            let deleted = ("It is deleted".to_owned(), "What was done in it meanwhile goes with it.".to_owned());
+            let deleted =
+                ("It is deleted".to_owned(), "What was done in it meanwhile goes with it.".to_owned());
             let kept = ("It stays".to_owned(), "With what was done in it meanwhile.".to_owned());
             let (ours, theirs) = if *by == Side::Version { (deleted, kept) } else { (kept, deleted) };
             add("ours", ours.0, ours.1);
@@ -380,9 +381,18 @@ fn choices(
         }
         ConflictKind::Name { .. } => {
             add("names", "Both stay".into(), "One of them gets another name, which you choose below.".into());
-            add("ours", "Ours has the name".into(), "The other one goes back to where this version has it, or away.".into());
-            add("theirs", "Theirs has the name".into(), "Ours goes back to where it is there, or away.".into());
-            let hint = "Ours goes into theirs: values are merged, what is in it moves over. Only for the same type.";
+            add(
+                "ours",
+                "Ours has the name".into(),
+                "The other one goes back to where this version has it, or away.".into(),
+            );
+            add(
+                "theirs",
+                "Theirs has the name".into(),
+                "Ours goes back to where it is there, or away.".into(),
+            );
+            let hint =
+                "Ours goes into theirs: values are merged, what is in it moves over. Only for the same type.";
             add("same", "Both are the same thing".into(), hint.into());
         }
         ConflictKind::Cycle { .. } => {
@@ -393,7 +403,11 @@ fn choices(
             add("ours", "Keep ours".into(), "As it is in this version.".into());
             add("theirs", "Take theirs".into(), format!("As it is on {parent}."));
             if has_lines {
-                add("lines", "Line by line".into(), "Choose for each place below; the rest goes together by itself.".into());
+                add(
+                    "lines",
+                    "Line by line".into(),
+                    "Choose for each place below; the rest goes together by itself.".into(),
+                );
             }
             if is_text {
                 add("text", "A text of your own".into(), "As it stands in the field Result below.".into());
@@ -466,8 +480,7 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
     };
     let by_line = || {
         let pieces = texts.as_ref().and_then(|t| hunks::pieces(&t.base, &t.ours, &t.theirs))?;
-        let chosen =
-            |nth: usize| lines.iter().find(|(at, _)| *at == nth).map(|(_, by)| by.clone());
+        let chosen = |nth: usize| lines.iter().find(|(at, _)| *at == nth).map(|(_, by)| by.clone());
         hunks::text(&pieces, chosen)
     };
     if form.get("action") == "try" {
@@ -527,7 +540,9 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
         }
         Err(VersionError::DoesNotSettle) => wrong(match form.get("choice") {
             "names" => "That name is taken there, too: choose another one.",
-            "same" => "They cannot become one: they are of different types, or something else about them is open.",
+            "same" => {
+                "They cannot become one: they are of different types, or something else about them is open."
+            }
             _ => "That does not settle it, or would make a new conflict: choose another way.",
         }),
         Err(VersionError::NoSuchConflict(_)) => Ok(PageAnswer::SeeOther(at.url(&["conflicts"]))),
@@ -535,10 +550,7 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
     }
 }
 
-fn rescue(
-    at: &At<'_>,
-    form: &bough_web::pages::PageForm,
-) -> Result<Result<Resolution, String>, PageError> {
+fn rescue(at: &At<'_>, form: &bough_web::pages::PageForm) -> Result<Result<Resolution, String>, PageError> {
     let ticked: Vec<Oid> = form.all("rescue").filter_map(|oid| oid.parse().ok()).take(INNER_MAX).collect();
     if ticked.is_empty() {
         return Ok(Err("Tick what is to be kept.".into()));
@@ -558,4 +570,3 @@ fn rescue(
 fn unix_lines(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
-

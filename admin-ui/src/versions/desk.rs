@@ -190,7 +190,10 @@ pub(super) fn decision(
         (Resolution::Both { rename: Side::Parent, to }, _) => format!("both stay, theirs is called {to}"),
         (Resolution::Same, _) => "both are the same thing".into(),
         (Resolution::Rescue(moves), _) => {
-            format!("it is deleted, but {} moved out", text::counted(moves.len() as u64, "object is", "objects are"))
+            format!(
+                "it is deleted, but {} moved out",
+                text::counted(moves.len() as u64, "object is", "objects are")
+            )
         }
     })
 }

@@ -49,7 +49,8 @@ pub(super) fn pieces(base: &str, ours: &str, theirs: &str) -> Option<Vec<Piece>>
         }
         push_settled(&mut pieces, lines[copied..start].concat());
         copied = end;
-        let side = |is_ours| side_of(&lines, (start, end), group.iter().filter(|edit| edit.is_ours == is_ours));
+        let side =
+            |is_ours| side_of(&lines, (start, end), group.iter().filter(|edit| edit.is_ours == is_ours));
         let (ours, theirs) = (side(true), side(false));
         let touched = |is_ours| group.iter().any(|edit| edit.is_ours == is_ours);
         match (touched(true), touched(false)) {
@@ -148,9 +149,19 @@ mod tests {
     fn texts_fall_into_what_goes_together_and_what_a_person_chooses() {
         for (base, ours, theirs, expected) in [
             ("a\nb\nc\nd\ne\n", "A\nb\nc\nd\ne\n", "a\nb\nc\nd\nE\n", vec![settled("A\nb\nc\nd\nE\n")]),
-            ("a\nb\nc\n", "a\nx\nc\n", "a\ny\nc\n", vec![settled("a\n"), open("b\n", "x\n", "y\n"), settled("c\n")]),
+            (
+                "a\nb\nc\n",
+                "a\nx\nc\n",
+                "a\ny\nc\n",
+                vec![settled("a\n"), open("b\n", "x\n", "y\n"), settled("c\n")],
+            ),
             ("a\nb\n", "x\nb\n", "a\ny\n", vec![open("a\nb\n", "x\nb\n", "a\ny\n")]),
-            ("a\nb\n", "a\nx\nb\n", "a\ny\nb\n", vec![settled("a\n"), open("", "x\n", "y\n"), settled("b\n")]),
+            (
+                "a\nb\n",
+                "a\nx\nb\n",
+                "a\ny\nb\n",
+                vec![settled("a\n"), open("", "x\n", "y\n"), settled("b\n")],
+            ),
             ("", "x", "y", vec![open("", "x", "y")]),
             ("a\nb\nc\n", "b\nc\n", "a\nb\nX\n", vec![settled("b\nX\n")]),
             ("a\n", "b\n", "b\n", vec![settled("b\n")]),

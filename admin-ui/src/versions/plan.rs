@@ -15,15 +15,15 @@ use super::at::{At, Head};
 use super::discard::picked;
 use super::list::sentence;
 use super::shown::{self, Pair};
-use crate::diff::{CellDiff, Layout};
+use crate::diff::CellDiff;
 use crate::frame::Frame;
 use crate::text::{self, Time};
 use crate::{message, page};
 
 /// How many objects are shown one by one.
 const OBJECTS_MAX: usize = 100;
-/// How many lines of comparisons a page has.
-const ROWS_MAX: usize = 1_500;
+/// How many bytes of comparisons a page has.
+const SHOWN_BYTES_MAX: usize = 80_000;
 /// With so many objects at most, what changes of them is shown at once.
 const OPEN_MAX: usize = 8;
 /// How many commits of the parent line are named.
@@ -99,7 +99,9 @@ pub(super) fn update(at: &At<'_>) -> Result<PageAnswer, PageError> {
     at.request.form()?;
     match at.database.update(None, at.note(format!("Updated version {}", at.info.name))) {
         Ok(updated) => Ok(message::done(&at.url(&[]), updated.tid)),
-        Err(VersionError::Conflicts(_)) => Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update")),
+        Err(VersionError::Conflicts(_)) => {
+            Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update"))
+        }
         Err(error) => Err(at.request.told(error)),
     }
 }
@@ -150,7 +152,9 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
             Some(tid) => Ok(message::done(&at.url_on_parent(&[])?, Some(tid))),
             None => Ok(message::done(&at.url(&[]), None)),
         },
-        Err(VersionError::Conflicts(_)) => Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=merge")),
+        Err(VersionError::Conflicts(_)) => {
+            Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=merge"))
+        }
         Err(error @ VersionError::Incomplete(_)) => {
             show(at, true, &picks, &plan, typed(StatusCode::CONFLICT, &sentence(&error)))
         }
@@ -164,7 +168,9 @@ fn closed(at: &At<'_>) -> PageError {
 }
 
 fn nothing_selected() -> PageError {
-    PageError::refused("The version changed nothing of what was ticked: it may have been merged or discarded meanwhile.")
+    PageError::refused(
+        "The version changed nothing of what was ticked: it may have been merged or discarded meanwhile.",
+    )
 }
 
 fn choice(picks: &[Oid], close: bool) -> MergeChoice {
@@ -228,10 +234,9 @@ fn show(
 /// The objects that change with their cells, how many are not shown, and how many may not be seen.
 fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageError> {
     let (mut rows, mut hidden): (Vec<Row>, usize) = (Vec::new(), 0);
-    let parent = at.parent_text();
     // Where things go is known to the version, where a container may be new.
-    let states = ((&at.parent, parent.as_str()), (&at.version, "Then"));
-    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
+    let states = ((&at.parent, "Now"), (&at.version, "Then"));
+    let mut pair = Pair::new(at, states.0, states.1, SHOWN_BYTES_MAX);
     let mut of = None;
     for delta in &plan.cells {
         if of != Some(delta.oid) {
@@ -248,7 +253,9 @@ fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageE
             }
         }
         let is_hidden = at.path(delta.oid)?.is_none();
-        if let Some(row) = rows.last_mut().filter(|_| !is_hidden) {
+        // Of what is new as a whole, what it is and whose says little.
+        let is_told = delta.before.is_some() || !matches!(delta.cell, CellKey::Type | CellKey::Owner);
+        if let Some(row) = rows.last_mut().filter(|_| !is_hidden && is_told) {
             row.cells.push(pair.cell(delta.oid, (&delta.cell, delta.before.as_ref(), delta.after.as_ref()))?);
         }
     }
@@ -271,7 +278,8 @@ fn urls(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(String, String)>, PageErro
         let oid = before.as_ref().or(after.as_ref()).and_then(|path| oids.get(path));
         let may_see = oid.map(|oid| at.path(*oid)).transpose()?.flatten().is_some();
         if may_see && urls.len() < NOTES_MAX {
-            let (before, after) = (before.unwrap_or_else(|| "new".into()), after.unwrap_or_else(|| "gone".into()));
+            let (before, after) =
+                (before.unwrap_or_else(|| "new".into()), after.unwrap_or_else(|| "gone".into()));
             urls.push((before, after));
         }
     }
@@ -298,7 +306,10 @@ fn notes(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(&'static str, Vec<String>
                 at.name(*oid)?
             ),
             RightsNotice::Unowned { oid, .. } => {
-                format!("The owner of {} is no user any more: nobody has an owner's rights there", at.name(*oid)?)
+                format!(
+                    "The owner of {} is no user any more: nobody has an owner's rights there",
+                    at.name(*oid)?
+                )
             }
         });
     }
