@@ -11,7 +11,7 @@ use common::{Answer, Browser, TestSite, name, path};
 
 const LIST: &str = "/@@manage/versions";
 const ONE: &str = "/@@manage/versions/redesign";
-const RECIPE: &str = "Bread\nflour\nwater\nsalt\nMix it.\nBake it.\n";
+const RECIPE: &str = "Bread\nflour\nwater\nsalt\nMix it.\nBake it.\nWait.\n";
 
 /// A site with some pages.
 fn site() -> TestSite {
@@ -78,9 +78,14 @@ async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge()
     assert!(inside.says("Opened version redesign."), "{}", inside.words());
     assert!(inside.text().contains("You work in the version <strong>redesign</strong>"));
     let version = site.database.version("redesign").unwrap();
-    set(&version, "/bread", "body", "Bread\nflour\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\n");
+    set(
+        &version,
+        "/bread",
+        "body",
+        "Bread\nflour\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\n",
+    );
     set(&version, "/team", "title", "Who we are");
-    site.set("/bread", "body", "Bread\nflour\nwarm water\nsalt\nMix it.\nBake it.\nLet it cool.\n");
+    site.set("/bread", "body", "Bread\nflour\nwarm water\nsalt\nMix it.\nBake it.\nWait.\nLet it cool.\n");
 
     // The frame says how it stands, wherever one is.
     let inside = admin.page("/@v/redesign/@@manage/versions").await.text();
@@ -118,7 +123,9 @@ async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge()
     assert!(wrong.says("Choose for each place"));
     let tried = admin.submit(LIST, &at, &[("action", "try"), ("part0", "turned")]).await;
     assert!(
-        tried.text().contains("warm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nLet it cool.")
+        tried
+            .text()
+            .contains("warm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\nLet it cool.")
     );
     assert_eq!(conflict_ids(&version).len(), 1);
     assert!(version.conflicts().unwrap()[0].resolution.is_none(), "trying keeps nothing");
@@ -146,7 +153,7 @@ async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge()
     let body = text(&site.database, "/bread", "body").unwrap();
     assert_eq!(
         body,
-        "Bread\nflour\nwarm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nLet it cool.\n"
+        "Bread\nflour\nwarm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\nLet it cool.\n"
     );
     assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Who we are"));
 
@@ -417,8 +424,8 @@ async fn nothing_that_anybody_wrote_runs_on_any_page() {
         assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{url}");
         assert!(!page.contains("style=\""), "{url}: no style in the page itself");
     }
-    let label =
-        admin.submit(LIST, &format!("{ONE}/links"), &[("path", HOSTILE), ("days", "1"), ("label", HOSTILE)]);
-    let label = label.await.text();
+    let links = format!("{ONE}/links");
+    let fields = [("path", HOSTILE), ("days", "1"), ("label", HOSTILE)];
+    let label = admin.submit(LIST, &links, &fields).await.text();
     assert!(label.contains("&#60;script&#62;") && !label.contains("<script>alert"));
 }

@@ -125,10 +125,10 @@ impl<'a> At<'a> {
         self.request.page_url_on((Some(&self.info.name), &self.database), Oid::ROOT, &steps)
     }
 
-    /// The management page of an object in the version; none where the version cannot be entered or does not show it.
+    /// The management page of an object in the version; none where the version cannot be entered or does not
+    /// show it to whoever asks.
     pub(super) fn object_url(&self, oid: Oid) -> Result<Option<String>, PageError> {
-        let is_there = self.request.path_in(&self.version.snapshot, oid)?.is_some();
-        if !self.can_be_entered() || !is_there {
+        if !self.can_be_entered() || self.path_in(&self.version, oid)?.is_none() {
             return Ok(None);
         }
         let line = (Some(self.info.name.as_str()), &self.database);

@@ -287,8 +287,7 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
         _ if !is_seen => {}
         (ConflictKey::Cell(oid, key), ConflictKind::Cell { base: was, parent, version }) => {
             let cell = |now: &Option<Content>, state, label| {
-                let mut pair =
-                    Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
+                let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
                 pair.cell(*oid, (key, was.as_ref(), now.as_ref())).map(Some)
             };
             let or_nothing = |now: &Option<Content>| now.as_ref().map_or_else(nothing, |_| String::new());

@@ -30,7 +30,8 @@ impl<'a> Pair<'a> {
         bytes_max: usize,
     ) -> Self {
         let side = |(state, label): (&'a State, &str)| diff::State::new(at.request, &state.snapshot, label);
-        let teller = Teller { request: at.request, before: side(before), after: side(after), layout: Layout::Inline };
+        let teller =
+            Teller { request: at.request, before: side(before), after: side(after), layout: Layout::Inline };
         Self { at, states: [before.0, after.0], teller, room: bytes_max }
     }
 
