@@ -5,9 +5,9 @@ mod common;
 use bough_core::security::{Roles, Setting};
 use bough_core::{Oid, Snapshot as _};
 use bough_store::version::VersionInfo;
-use bough_store::{Database, LineStatus};
+use bough_store::{Database, LineStatus, Note};
 
-use common::{Answer, Browser, TestSite, name, path};
+use common::{Answer, Browser, Failed, TestSite, name, path};
 
 const LIST: &str = "/@@manage/versions";
 const ONE: &str = "/@@manage/versions/redesign";
@@ -369,7 +369,12 @@ async fn only_those_who_may_use_versions_see_them_and_nobody_more_than_he_may() 
     let version = make(&site, &mut admin, "redesign").await;
     set(&version, "/board/salaries", "title", "secret raise");
     set(&version, "/team", "title", "ours");
-    site.set("/board/salaries", "title", "secret cut");
+    let note = Note::edit("Set title of /board/salaries");
+    let cut = site.database.write(note, |draft| -> Result<(), Failed> {
+        let salaries = draft.at(&path("/board/salaries"))?;
+        Ok(draft.set(salaries, &name("title"), Some("secret cut".into()))?)
+    });
+    cut.unwrap();
 
     let mut reader = site.logged_in("reader").await;
     for url in [LIST, ONE, &format!("{ONE}/merge")] {

@@ -14,6 +14,9 @@ use crate::frame::{Frame, Link};
 use crate::message::Message;
 use crate::text;
 
+/// How many objects of a commit are looked at to say whether it may be told.
+const TOUCHED_MAX: usize = 5;
+
 /// One state of the site, and what whoever asks may do with it.
 pub(super) struct State {
     pub(super) snapshot: Snapshot,
@@ -161,6 +164,16 @@ impl<'a> At<'a> {
         let object = state.snapshot.object(oid)?;
         let may_see = object.map(|object| state.access.may_view(&object)).transpose()?;
         Ok(may_see.unwrap_or(false).then(|| path.to_string()))
+    }
+
+    /// What a commit says of itself, where all may be seen that it did, as far as its first objects tell.
+    pub(super) fn told(&self, line: LineId, tid: Tid, sentence: &str) -> Result<String, PageError> {
+        let touched = self.database.on(line)?.changes(tid, 0, TOUCHED_MAX).unwrap_or_default();
+        let mut may_know = !touched.is_empty();
+        for delta in touched {
+            may_know = may_know && self.path(delta.oid)?.is_some();
+        }
+        Ok(if may_know { text::shortened(sentence, 300) } else { "Something that you may not see".into() })
     }
 
     /// The object at a path in the version, else on the parent line, where it may be seen.

@@ -271,11 +271,10 @@ fn word(by: &Resolution) -> &'static str {
 
 /// What each side made of it, and what it was.
 fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String), PageError> {
-    let made = |made: &Option<Made>| {
-        made.as_ref().map(|made| {
-            let sentence = text::shortened(&made.sentence, 200);
-            (made.principal.clone(), Time::of_micros(made.time_micros), sentence)
-        })
+    let made = |made: &Option<Made>| -> Result<_, PageError> {
+        let Some(made) = made else { return Ok(None) };
+        let sentence = at.told(made.line, made.tid, &made.sentence)?;
+        Ok(Some((made.principal.clone(), Time::of_micros(made.time_micros), sentence)))
     };
     let titles = ["Ours, in this version".to_owned(), format!("Theirs, on {}", at.parent_text())];
     let [ours_title, theirs_title] = titles;
@@ -328,7 +327,7 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
     let side =
         |title, (words, cell): (String, Option<CellDiff>), made| SideShown { title, words, cell, made };
     let (ours_made, theirs_made) = match is_seen {
-        true => (made(&found.version), made(&found.parent)),
+        true => (made(&found.version)?, made(&found.parent)?),
         false => (None, None),
     };
     Ok((vec![side(ours_title, ours, ours_made), side(theirs_title, theirs, theirs_made)], base))

@@ -360,11 +360,13 @@ fn denied(at: &At<'_>, plan: &MergePlan) -> Result<Vec<String>, PageError> {
 fn commits(at: &At<'_>) -> Result<Vec<Commit>, PageError> {
     let records = at.parent_database.commits(None, COMMITS_MAX)?;
     let since = records.into_iter().take_while(|record| record.tid > at.info.base);
-    Ok(since
-        .map(|record| Commit {
-            sentence: text::shortened(&record.sentence, 300),
-            principal: record.principal,
-            time: Time::of_micros(record.time_micros),
+    since
+        .map(|record| {
+            Ok(Commit {
+                sentence: at.told(at.info.parent, record.tid, &record.sentence)?,
+                principal: record.principal,
+                time: Time::of_micros(record.time_micros),
+            })
         })
-        .collect())
+        .collect()
 }
