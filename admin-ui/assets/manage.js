@@ -5,3 +5,4 @@ import "./times.js";
 import "./theme-switch.js";
 import "./copy.js";
 import "./desk.js";
+import "./ticks.js";

@@ -175,7 +175,11 @@ async fn a_part_is_merged_with_what_it_cannot_do_without_and_the_rest_stays() {
     let bike = add(&version, "/shop/bike", "page").to_string();
     set(&version, "/team", "title", "Later");
     let merge = format!("{ONE}/merge");
-    let plan = admin.page(&format!("{merge}?pick={bike}")).await;
+    for page in ["merge", "discard"] {
+        let none = admin.get(&format!("{ONE}/{page}?part=1")).await;
+        assert!(admin.follow(none).await.says("Tick the objects that you mean first."), "nothing is not all");
+    }
+    let plan = admin.page(&format!("{merge}?part=1&pick={bike}")).await;
     assert!(plan.says("Comes along") && plan.says("/shop: what you ticked stands in it"), "{}", plan.words());
     assert!(!plan.says("/team"));
     let mark = field(&plan, "mark");

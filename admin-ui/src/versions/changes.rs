@@ -13,6 +13,7 @@ use super::shown::{self, Pair};
 use super::standing::{Standing, is_changed_there};
 use crate::diff::CellDiff;
 use crate::frame::{Frame, Link};
+use crate::message::Message;
 use crate::page;
 use crate::text::{self, Time};
 
@@ -128,8 +129,12 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         ),
     ];
     let standing = Standing::of(&at.database, &at.info, LOOKED_AT_MAX, BEHIND_MAX)?;
+    let frame = at.frame("Changes")?;
     let page = ChangesPage {
-        frame: at.frame("Changes")?,
+        frame: match request.query("ticked") {
+            Some(_) => frame.saying(Message::bad("Tick the objects that you mean first.")),
+            None => frame,
+        },
         head: at.head("")?,
         owner: at.info.owner.clone(),
         opened: Time::of_micros(at.info.opened.as_micros()),

@@ -51,6 +51,17 @@ pub(super) fn picked<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<Oid
     Ok(picked)
 }
 
+/// The objects that an address names; none where only some were to be, and none is ticked.
+pub(super) fn asked(at: &At<'_>) -> Result<Option<Vec<Oid>>, PageError> {
+    let picks = picked(at.request.query_all("pick").iter().map(String::as_str))?;
+    Ok((!picks.is_empty() || at.request.query("part").is_none()).then_some(picks))
+}
+
+/// "Look there": at the changes, to tick some.
+pub(super) fn nothing_ticked(at: &At<'_>) -> PageAnswer {
+    PageAnswer::SeeOther(at.url(&[]) + "?ticked=none")
+}
+
 /// `@@manage/versions/NAME/discard`.
 pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
@@ -62,8 +73,10 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
             false => discard_part(at, &picks),
         };
     }
-    let picks = picked(request.query_all("pick").iter().map(String::as_str))?;
-    show(at, &picks, None, &[])
+    match asked(at)? {
+        Some(picks) => show(at, &picks, None, &[]),
+        None => Ok(nothing_ticked(at)),
+    }
 }
 
 fn show(

@@ -12,7 +12,7 @@ use bough_store::version::{MergeChoice, MergePlan, Pick, RightsNotice, VersionEr
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
-use super::discard::picked;
+use super::discard::{asked, nothing_ticked, picked};
 use super::list::sentence;
 use super::shown::{self, Pair};
 use crate::diff::CellDiff;
@@ -114,7 +114,7 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
     let warrant = request.warrant();
     if !request.is_post() {
-        let picks = picked(request.query_all("pick").iter().map(String::as_str))?;
+        let Some(picks) = asked(at)? else { return Ok(nothing_ticked(at)) };
         return match at.database.merge_preview_under(&choice(&picks, false), Some(&*warrant)) {
             Ok(plan) => show(at, true, &picks, &plan, Typed::default()),
             Err(VersionError::NothingSelected) => Err(nothing_selected()),

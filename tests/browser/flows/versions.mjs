@@ -48,7 +48,7 @@ export const flows = [
       expect.equal(await page.inputValue("#result"), "first\nours\ntheirs\nthird\nfourth\nour fifth\n");
       await page.fill("#result", "first\nboth of us\nthird\nfourth\nour fifth\n");
       expect.ok(await page.isChecked("input[name=choice][value=text]"), "typing means a text of one's own");
-      await page.click("button:has-text('Settle it')");
+      await page.click(".sticky-actions button:has-text('Settle it')");
       expect.match(await page.textContent("main"), /1 of 1 settled/);
       await axe();
       await page.click("a:has-text('Look at the merge')");
@@ -71,6 +71,11 @@ export const flows = [
       cli(["add", "/shop/bikes", "--type", "folder", "--version", "parts"]);
       cli(["set", "/index", "title=Later", "--version", "parts"]);
       await page.reload();
+      await page.click("button:has-text('Merge what is ticked')");
+      await page.waitForSelector(".message:has-text('Tick the objects that you mean first')");
+      await page.check("input[aria-label='Tick all on this page']");
+      expect.equal(await page.locator("input[name=pick]:checked").count(), 3);
+      await page.uncheck("input[aria-label='Tick all on this page']");
       await page.check("input[aria-label='/shop/bikes']");
       await page.click("button:has-text('Merge what is ticked')");
       expect.match(await page.textContent("main"), /Comes along\s*\/shop: what you ticked stands in it/);
