@@ -14,3 +14,4 @@ import "./contents.js";
 import "./upload.js";
 import "./add.js";
 import "./path-picker.js";
+import "./ticks.js";

@@ -8,4 +8,4 @@ mod text;
 mod value;
 
 pub(crate) use cell::{CellDiff, Deed, ObjectDiff, State, Teller, label};
-pub(crate) use text::{Layout, lines};
+pub(crate) use text::{Layout, Line, Row, TextDiff, lines};

@@ -14,6 +14,9 @@ use crate::frame::{Frame, Link};
 use crate::message::Message;
 use crate::text;
 
+/// How many objects of a commit are looked at to say whether it may be told.
+const TOUCHED_MAX: usize = 5;
+
 /// One state of the site, and what whoever asks may do with it.
 pub(super) struct State {
     pub(super) snapshot: Snapshot,
@@ -116,10 +119,19 @@ impl<'a> At<'a> {
         self.request.page_url_on(line, Oid::ROOT, &steps)
     }
 
-    /// The management page of an object in the version; none where the version cannot be entered or does not show it.
+    /// The same in the version itself, where what was done in it can be taken back.
+    pub(super) fn url_in_version(&self, behind: &[&str]) -> Result<String, PageError> {
+        if !self.can_be_entered() {
+            return Ok(self.url(behind));
+        }
+        let steps = [&["versions", self.key.as_str()], behind].concat();
+        self.request.page_url_on((Some(&self.info.name), &self.database), Oid::ROOT, &steps)
+    }
+
+    /// The management page of an object in the version; none where the version cannot be entered or does not
+    /// show it to whoever asks.
     pub(super) fn object_url(&self, oid: Oid) -> Result<Option<String>, PageError> {
-        let is_there = self.request.path_in(&self.version.snapshot, oid)?.is_some();
-        if !self.can_be_entered() || !is_there {
+        if !self.can_be_entered() || self.path_in(&self.version, oid)?.is_none() {
             return Ok(None);
         }
         let line = (Some(self.info.name.as_str()), &self.database);
@@ -152,6 +164,16 @@ impl<'a> At<'a> {
         let object = state.snapshot.object(oid)?;
         let may_see = object.map(|object| state.access.may_view(&object)).transpose()?;
         Ok(may_see.unwrap_or(false).then(|| path.to_string()))
+    }
+
+    /// What a commit says of itself, where all may be seen that it did, as far as its first objects tell.
+    pub(super) fn told(&self, line: LineId, tid: Tid, sentence: &str) -> Result<String, PageError> {
+        let touched = self.database.on(line)?.changes(tid, 0, TOUCHED_MAX).unwrap_or_default();
+        let mut may_know = !touched.is_empty();
+        for delta in touched {
+            may_know = may_know && self.path(delta.oid)?.is_some();
+        }
+        Ok(if may_know { text::shortened(sentence, 300) } else { "Something that you may not see".into() })
     }
 
     /// The object at a path in the version, else on the parent line, where it may be seen.

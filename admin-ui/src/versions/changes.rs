@@ -11,19 +11,20 @@ use bough_web::pages::{PageAnswer, PageError};
 use super::at::{At, Head};
 use super::shown::{self, Pair};
 use super::standing::{Standing, is_changed_there};
-use crate::diff::{CellDiff, Layout};
+use crate::diff::CellDiff;
 use crate::frame::{Frame, Link};
+use crate::message::Message;
 use crate::page;
 use crate::text::{self, Time};
 
 /// How many objects are put in order at a time.
-const LOOKED_AT_MAX: usize = 5_000;
+const LOOKED_AT_MAX: usize = 2_000;
 /// How many a page has.
 const PAGE: usize = 50;
 /// How many cells of one object are shown.
 const CELLS_MAX: usize = 20;
-/// How many lines of comparisons a page has.
-const ROWS_MAX: usize = 1_500;
+/// How many bytes of comparisons a page has.
+const SHOWN_BYTES_MAX: usize = 60_000;
 /// With so many objects at most, what changed of them is shown at once.
 const OPEN_MAX: usize = 8;
 /// How many commits of the parent line are counted.
@@ -110,7 +111,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     };
     let previous_url = (skip > 0).then(|| query(skip.saturating_sub(PAGE), after));
     let states = ((&at.base, "Before"), (&at.version, "Here"));
-    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
+    let mut pair = Pair::new(at, states.0, states.1, SHOWN_BYTES_MAX);
     let mut makers = HashMap::new();
     let is_unfolded = total <= OPEN_MAX;
     let mut rows = Vec::new();
@@ -128,8 +129,12 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         ),
     ];
     let standing = Standing::of(&at.database, &at.info, LOOKED_AT_MAX, BEHIND_MAX)?;
+    let frame = at.frame("Changes")?;
     let page = ChangesPage {
-        frame: at.frame("Changes")?,
+        frame: match request.query("ticked") {
+            Some(_) => frame.saying(Message::bad("Tick the objects that you mean first.")),
+            None => frame,
+        },
         head: at.head("")?,
         owner: at.info.owner.clone(),
         opened: Time::of_micros(at.info.opened.as_micros()),

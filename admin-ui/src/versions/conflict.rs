@@ -10,7 +10,7 @@ use bough_web::pages::{PageAnswer, PageError};
 use super::at::{At, Head, State};
 use super::hunks::{self, Piece};
 use super::{desk, shown, shown::Pair};
-use crate::diff::{CellDiff, Layout};
+use crate::diff::CellDiff;
 use crate::frame::Frame;
 use crate::page;
 use crate::text::{self, Time};
@@ -21,8 +21,8 @@ const INNER_MAX: usize = 50;
 const CONTEXT_LINES: usize = 3;
 /// How many open parts are settled one by one.
 const OPEN_MAX: usize = 100;
-/// How many lines of each side are shown.
-const ROWS_MAX: usize = 1_000;
+/// How many bytes of comparisons a page has, each side by itself.
+const SHOWN_BYTES_MAX: usize = 300_000;
 
 #[derive(Template)]
 #[template(path = "versions_conflict.html")]
@@ -271,11 +271,10 @@ fn word(by: &Resolution) -> &'static str {
 
 /// What each side made of it, and what it was.
 fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String), PageError> {
-    let made = |made: &Option<Made>| {
-        made.as_ref().map(|made| {
-            let sentence = text::shortened(&made.sentence, 200);
-            (made.principal.clone(), Time::of_micros(made.time_micros), sentence)
-        })
+    let made = |made: &Option<Made>| -> Result<_, PageError> {
+        let Some(made) = made else { return Ok(None) };
+        let sentence = at.told(made.line, made.tid, &made.sentence)?;
+        Ok(Some((made.principal.clone(), Time::of_micros(made.time_micros), sentence)))
     };
     let titles = ["Ours, in this version".to_owned(), format!("Theirs, on {}", at.parent_text())];
     let [ours_title, theirs_title] = titles;
@@ -289,6 +288,7 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
             let cell = |now: &Option<Content>, state, label| {
                 let mut pair =
                     Pair::new(at, (&at.base, "Before"), (state, label), (Layout::Inline, ROWS_MAX));
+                let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
                 pair.cell(*oid, (key, was.as_ref(), now.as_ref())).map(Some)
             };
             let or_nothing = |now: &Option<Content>| now.as_ref().map_or_else(nothing, |_| String::new());
@@ -329,7 +329,7 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
     let side =
         |title, (words, cell): (String, Option<CellDiff>), made| SideShown { title, words, cell, made };
     let (ours_made, theirs_made) = match is_seen {
-        true => (made(&found.version), made(&found.parent)),
+        true => (made(&found.version)?, made(&found.parent)?),
         false => (None, None),
     };
     Ok((vec![side(ours_title, ours, ours_made), side(theirs_title, theirs, theirs_made)], base))

@@ -18,7 +18,7 @@ pub(super) const PICKS_MAX: usize = 500;
 /// How many of the objects that go are named.
 const NAMED_MAX: usize = 200;
 /// How many are counted of a whole version.
-const COUNTED_MAX: usize = 20_000;
+const COUNTED_MAX: usize = 2_000;
 
 #[derive(Template)]
 #[template(path = "versions_discard.html")]
@@ -51,6 +51,17 @@ pub(super) fn picked<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<Oid
     Ok(picked)
 }
 
+/// The objects that an address names; none where only some were to be, and none is ticked.
+pub(super) fn asked(at: &At<'_>) -> Result<Option<Vec<Oid>>, PageError> {
+    let picks = picked(at.request.query_all("pick").iter().map(String::as_str))?;
+    Ok((!picks.is_empty() || at.request.query("part").is_none()).then_some(picks))
+}
+
+/// "Look there": at the changes, to tick some.
+pub(super) fn nothing_ticked(at: &At<'_>) -> PageAnswer {
+    PageAnswer::SeeOther(at.url(&[]) + "?ticked=none")
+}
+
 /// `@@manage/versions/NAME/discard`.
 pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
@@ -62,8 +73,10 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
             false => discard_part(at, &picks),
         };
     }
-    let picks = picked(request.query_all("pick").iter().map(String::as_str))?;
-    show(at, &picks, None, &[])
+    match asked(at)? {
+        Some(picks) => show(at, &picks, None, &[]),
+        None => Ok(nothing_ticked(at)),
+    }
 }
 
 fn show(
@@ -93,7 +106,7 @@ fn show(
                 | VersionError::Incomplete(_)
                 | VersionError::Status { .. }),
             ) => wrong = Some(sentence(&error)),
-            Err(error) => return Err(request_told(at, error)),
+            Err(error) => return Err(at.request.told(error)),
         }
     }
     let status = if wrong.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -111,10 +124,6 @@ fn show(
     page::show_as(status, &page)
 }
 
-fn request_told(at: &At<'_>, error: VersionError) -> PageError {
-    at.request.told(error)
-}
-
 fn discard_part(at: &At<'_>, picks: &[Oid]) -> Result<PageAnswer, PageError> {
     let what = match picks {
         [only] => format!("the changes of {}", at.name(*only)?),
@@ -123,11 +132,11 @@ fn discard_part(at: &At<'_>, picks: &[Oid]) -> Result<PageAnswer, PageError> {
     let note = at.note(format!("Discarded {what} in version {}", at.info.name));
     let all: Vec<Pick> = picks.iter().copied().map(Pick::Object).collect();
     match at.database.discard_part(&all, false, note) {
-        Ok(discarded) => Ok(message::done(&at.url(&[]), discarded.tid)),
+        Ok(discarded) => Ok(message::done(&at.url_in_version(&[])?, discarded.tid)),
         Err(error @ (VersionError::NothingSelected | VersionError::Incomplete(_))) => {
             show(at, picks, Some(sentence(&error)), &[])
         }
-        Err(error) => Err(request_told(at, error)),
+        Err(error) => Err(at.request.told(error)),
     }
 }
 
@@ -147,6 +156,6 @@ fn discard_whole(at: &At<'_>, despite_others: bool) -> Result<PageAnswer, PageEr
             let wrong = "Other versions lie on this one. Discard or merge them first, or say that they stay.";
             show(at, &[], Some(wrong.into()), &on_it)
         }
-        Err(error) => Err(request_told(at, error)),
+        Err(error) => Err(at.request.told(error)),
     }
 }

@@ -138,7 +138,9 @@ fn show(request: &PageRequest, form: Form, from: String) -> Result<PageAnswer, P
 fn row(request: &PageRequest, info: &VersionInfo) -> Result<Row, PageError> {
     let database = request.trunk().on(info.line)?;
     let key = key_of(request.trunk(), info)?;
-    let standing = Standing::of(&database, info, COUNTED_MAX, COUNTED_MAX)?;
+    // What a version that was closed long ago lies on may be packed away: it is listed all the same.
+    let standing = Standing::of(&database, info, COUNTED_MAX, COUNTED_MAX).ok();
+    let standing = standing.as_ref();
     let is_open = info.status == LineStatus::Open;
     let is_here = request.database().line() == info.line;
     let enter = || request.page_url_on((Some(&info.name), &database), Oid::ROOT, &[]);
@@ -152,10 +154,12 @@ fn row(request: &PageRequest, info: &VersionInfo) -> Result<Row, PageError> {
         is_here,
         url: request.top_url(&["versions", &key]),
         enter_url: (is_open && !is_here).then(enter).transpose()?,
-        changes: standing.changes_text(),
-        behind: standing.behind_text(),
-        is_behind: standing.behind > 0,
-        overlap: standing.overlap_text(&parent_text(info)),
+        changes: standing.map_or_else(|| "cannot be read any more".into(), Standing::changes_text),
+        behind: standing.map_or_else(String::new, |standing| {
+            standing.behind_text().trim_end_matches(" behind").to_owned()
+        }),
+        is_behind: standing.is_some_and(|standing| standing.behind > 0),
+        overlap: standing.map_or_else(String::new, |standing| standing.overlap_text(&parent_text(info))),
         opened: Time::of_micros(info.opened.as_micros()),
         changed: Time::of_micros(info.changed.as_micros()),
     })

@@ -12,18 +12,18 @@ use bough_store::version::{MergeChoice, MergePlan, Pick, RightsNotice, VersionEr
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
-use super::discard::picked;
+use super::discard::{asked, nothing_ticked, picked};
 use super::list::sentence;
 use super::shown::{self, Pair};
-use crate::diff::{CellDiff, Layout};
+use crate::diff::CellDiff;
 use crate::frame::Frame;
 use crate::text::{self, Time};
 use crate::{message, page};
 
 /// How many objects are shown one by one.
 const OBJECTS_MAX: usize = 100;
-/// How many lines of comparisons a page has.
-const ROWS_MAX: usize = 1_500;
+/// How many bytes of comparisons a page has.
+const SHOWN_BYTES_MAX: usize = 80_000;
 /// With so many objects at most, what changes of them is shown at once.
 const OPEN_MAX: usize = 8;
 /// How many commits of the parent line are named.
@@ -114,7 +114,7 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
     let warrant = request.warrant();
     if !request.is_post() {
-        let picks = picked(request.query_all("pick").iter().map(String::as_str))?;
+        let Some(picks) = asked(at)? else { return Ok(nothing_ticked(at)) };
         return match at.database.merge_preview_under(&choice(&picks, false), Some(&*warrant)) {
             Ok(plan) => show(at, true, &picks, &plan, Typed::default()),
             Err(VersionError::NothingSelected) => Err(nothing_selected()),
@@ -234,10 +234,9 @@ fn show(
 /// The objects that change with their cells, how many are not shown, and how many may not be seen.
 fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageError> {
     let (mut rows, mut hidden): (Vec<Row>, usize) = (Vec::new(), 0);
-    let parent = at.parent_text();
     // Where things go is known to the version, where a container may be new.
-    let states = ((&at.parent, parent.as_str()), (&at.version, "Then"));
-    let mut pair = Pair::new(at, states.0, states.1, (Layout::Inline, ROWS_MAX));
+    let states = ((&at.parent, "Now"), (&at.version, "Then"));
+    let mut pair = Pair::new(at, states.0, states.1, SHOWN_BYTES_MAX);
     let mut of = None;
     for delta in &plan.cells {
         if of != Some(delta.oid) {
@@ -254,7 +253,9 @@ fn rows(at: &At<'_>, plan: &MergePlan) -> Result<(Vec<Row>, usize, usize), PageE
             }
         }
         let is_hidden = at.path(delta.oid)?.is_none();
-        if let Some(row) = rows.last_mut().filter(|_| !is_hidden) {
+        // Of what is new as a whole, what it is and whose says little.
+        let is_told = delta.before.is_some() || !matches!(delta.cell, CellKey::Type | CellKey::Owner);
+        if let Some(row) = rows.last_mut().filter(|_| !is_hidden && is_told) {
             row.cells.push(pair.cell(delta.oid, (&delta.cell, delta.before.as_ref(), delta.after.as_ref()))?);
         }
     }
@@ -359,11 +360,13 @@ fn denied(at: &At<'_>, plan: &MergePlan) -> Result<Vec<String>, PageError> {
 fn commits(at: &At<'_>) -> Result<Vec<Commit>, PageError> {
     let records = at.parent_database.commits(None, COMMITS_MAX)?;
     let since = records.into_iter().take_while(|record| record.tid > at.info.base);
-    Ok(since
-        .map(|record| Commit {
-            sentence: text::shortened(&record.sentence, 300),
-            principal: record.principal,
-            time: Time::of_micros(record.time_micros),
+    since
+        .map(|record| {
+            Ok(Commit {
+                sentence: at.told(at.info.parent, record.tid, &record.sentence)?,
+                principal: record.principal,
+                time: Time::of_micros(record.time_micros),
+            })
         })
-        .collect())
+        .collect()
 }

@@ -4,32 +4,35 @@ use bough_core::{CellKey, Content, Object, Oid, Snapshot as _};
 use bough_web::pages::PageError;
 
 use super::at::{At, State};
-use crate::diff::{self, CellDiff, Layout, Teller};
+use crate::diff::{self, CellDiff, Layout, Line, Row, Teller, TextDiff};
 use crate::past::cell_text;
 
 /// Values kept aside that are longer than this are not fetched to be shown.
 const LARGE_BYTES_MAX: u64 = 512 << 10;
+/// What a line of a difference takes besides its text.
+const ROW_BYTES: usize = 80;
 
 /// Two states beside each other.
 pub(super) struct Pair<'a> {
     at: &'a At<'a>,
     states: [&'a State; 2],
     teller: Teller<'a>,
-    /// How many lines may still be shown.
-    rows_left: usize,
+    /// How many bytes may still be shown.
+    room: usize,
 }
 
 impl<'a> Pair<'a> {
-    /// Each state with what it is called; `rows_max`: how many lines are shown in all.
+    /// Each state with what it is called; `bytes_max`: how much is shown in all.
     pub(super) fn new(
         at: &'a At<'a>,
         before: (&'a State, &str),
         after: (&'a State, &str),
-        (layout, rows_max): (Layout, usize),
+        bytes_max: usize,
     ) -> Self {
         let side = |(state, label): (&'a State, &str)| diff::State::new(at.request, &state.snapshot, label);
-        let teller = Teller { request: at.request, before: side(before), after: side(after), layout };
-        Self { at, states: [before.0, after.0], teller, rows_left: rows_max }
+        let teller =
+            Teller { request: at.request, before: side(before), after: side(after), layout: Layout::Inline };
+        Self { at, states: [before.0, after.0], teller, room: bytes_max }
     }
 
     /// What became of a cell of an object.
@@ -61,12 +64,11 @@ impl<'a> Pair<'a> {
         {
             *image = self.at.image_url(self.states[1], oid)?.or(image.take());
         }
-        if let Some(text) = &cell.text {
-            if text.rows.len() > self.rows_left {
-                return Ok(said("It was changed; there is too much on this page to show it, too."));
-            }
-            self.rows_left -= text.rows.len();
+        let size = cell.text.as_ref().map_or(0, size);
+        if size > self.room {
+            return Ok(said("It was changed; that is too long to be shown here: look at its history."));
         }
+        self.room -= size;
         Ok(cell)
     }
 
@@ -82,6 +84,17 @@ impl<'a> Pair<'a> {
         }
         Ok(true)
     }
+}
+
+/// About how many bytes a difference takes in a page.
+fn size(text: &TextDiff) -> usize {
+    let line = |line: &Line| ROW_BYTES + line.pieces.iter().map(|piece| piece.text.len()).sum::<usize>();
+    let row = |row: &Row| match row {
+        Row::Same { new, .. } => line(new),
+        Row::Changed { old, new } => old.as_ref().map_or(0, line) + new.as_ref().map_or(0, line),
+        Row::Gap { .. } => ROW_BYTES,
+    };
+    text.rows.iter().map(row).sum()
 }
 
 /// What a cell is called in a sentence.

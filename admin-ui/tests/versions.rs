@@ -1,0 +1,440 @@
+//! Versions as people use them in the management pages.
+
+mod common;
+
+use bough_core::security::{Roles, Setting};
+use bough_core::{Oid, Snapshot as _};
+use bough_store::version::VersionInfo;
+use bough_store::{Database, LineStatus, Note};
+
+use common::{Answer, Browser, Failed, TestSite, name, path};
+
+const LIST: &str = "/@@manage/versions";
+const ONE: &str = "/@@manage/versions/redesign";
+const RECIPE: &str = "Bread\nflour\nwater\nsalt\nMix it.\nBake it.\nWait.\n";
+
+/// A site with some pages.
+fn site() -> TestSite {
+    let site = TestSite::new();
+    site.put("/news", "folder", &[("title", "News")]);
+    site.put("/bread", "page", &[("title", "Bread"), ("body", RECIPE)]);
+    site.put("/team", "page", &[("title", "Team")]);
+    site
+}
+
+fn text(database: &Database, at: &str, attribute: &str) -> Option<String> {
+    let snapshot = database.snapshot();
+    let oid = bough_core::snapshot::find(&snapshot, &path(at)).unwrap()?;
+    let object = snapshot.object(oid).unwrap()?;
+    let value = bough_core::snapshot::attribute(&snapshot, &object, attribute).unwrap()?;
+    value.as_text().map(str::to_owned)
+}
+
+fn set(database: &Database, at: &str, attribute: &str, value: &str) {
+    TestSite::change_on(database, |draft| {
+        let oid = draft.at(&path(at))?;
+        draft.set(oid, &name(attribute), Some(value.into()))
+    });
+}
+
+fn add(database: &Database, at: &str, type_name: &str) -> Oid {
+    TestSite::change_on(database, |draft| {
+        let (parent, last) = path(at).split_last().map(|(parent, last)| (parent, last.clone())).unwrap();
+        let parent = draft.at(&parent)?;
+        draft.add(parent, &last, &name(type_name), []).map(drop)
+    });
+    bough_core::snapshot::find(&database.snapshot(), &path(at)).unwrap().unwrap()
+}
+
+/// Makes a version as a person does, and answers it.
+async fn make(site: &TestSite, browser: &mut Browser<'_>, name: &str) -> Database {
+    let made = browser.submit(LIST, LIST, &[("name", name), ("title", "New look")]).await;
+    assert!(made.location().starts_with(&format!("/@v/{name}/@@manage/versions/{name}?did=")));
+    site.database.version(name).unwrap()
+}
+
+/// What a hidden field of a page holds.
+fn field(page: &Answer, name: &str) -> String {
+    let page = page.text();
+    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has the field");
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+fn conflict_ids(version: &Database) -> Vec<String> {
+    version.conflicts().unwrap().into_iter().map(|conflict| conflict.id).collect()
+}
+
+fn info(version: &Database) -> VersionInfo {
+    version.version_info().unwrap()
+}
+
+#[tokio::test]
+async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    assert!(admin.page(LIST).await.says("A version is the whole site in private"));
+    let made = admin.submit(LIST, LIST, &[("title", "Redesign")]).await;
+    let inside = admin.follow(made).await;
+    assert!(inside.says("Opened version redesign."), "{}", inside.words());
+    assert!(inside.text().contains("You work in the version <strong>redesign</strong>"));
+    let version = site.database.version("redesign").unwrap();
+    set(
+        &version,
+        "/bread",
+        "body",
+        "Bread\nflour\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\n",
+    );
+    set(&version, "/team", "title", "Who we are");
+    site.set("/bread", "body", "Bread\nflour\nwarm water\nsalt\nMix it.\nBake it.\nWait.\nLet it cool.\n");
+
+    // The frame says how it stands, wherever one is.
+    let inside = admin.page("/@v/redesign/@@manage/versions").await.text();
+    assert!(inside.contains(">2 objects changed</a>"));
+    assert!(inside.contains(">1 change behind</a>"));
+    assert!(inside.contains("1 of them also changed on the public site"));
+    let changes = admin.page(ONE).await;
+    assert!(
+        changes.says("/bread") && changes.says("/team") && changes.says("also changed on the public site")
+    );
+    assert!(changes.text().contains("Who we are"), "with what it is now");
+    assert!(!admin.page(&format!("{ONE}?show=overlap")).await.says("/team"));
+
+    // A conflict leads to the desk; nothing is merged meanwhile.
+    let plan = admin.page(&format!("{ONE}/merge")).await;
+    assert!(plan.says("1 conflict has to be settled first"));
+    let merge = format!("{ONE}/merge");
+    let refused = admin.submit(LIST, &merge, &[("mark", "")]).await;
+    let desk = admin.follow(refused).await;
+    assert!(desk.says("Nothing was merged yet: 1 conflict has to be settled first."), "{}", desk.words());
+    assert!(desk.says("0 of 1 settled"));
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"));
+    let [id] = &conflict_ids(&version)[..] else { panic!("one conflict") };
+    let at = format!("{ONE}/conflicts/{id}");
+    let conflict = admin.page(&at).await;
+    assert!(
+        conflict.text().contains("<pre>more water</pre>")
+            && conflict.text().contains("<pre>warm water</pre>")
+    );
+    assert!(!conflict.text().contains("<pre>Let it cool.</pre>"), "what only one changed is no question");
+
+    // Line by line; what was not chosen is asked for again, with what was.
+    let wrong = admin.submit(LIST, &at, &[("choice", "lines")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.says("Choose for each place"));
+    let tried = admin.submit(LIST, &at, &[("action", "try"), ("part0", "turned")]).await;
+    assert!(
+        tried
+            .text()
+            .contains("warm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\nLet it cool.")
+    );
+    assert_eq!(conflict_ids(&version).len(), 1);
+    assert!(version.conflicts().unwrap()[0].resolution.is_none(), "trying keeps nothing");
+    let settled = admin.submit(LIST, &at, &[("choice", "lines"), ("part0", "turned")]).await;
+    let desk = admin.follow(settled).await;
+    assert!(desk.says("Settled: /bread.") && desk.says("1 of 1 settled"), "{}", desk.words());
+    assert!(admin.page(&at).await.text().contains("warm water\nmore water"), "it is there after a reload");
+
+    let update = format!("{ONE}/update");
+    assert!(admin.page(&update).await.says("1 change on the public site would come in"));
+    let updated = admin.submit(LIST, &update, &[]).await;
+    assert!(admin.follow(updated).await.says("Updated version redesign."));
+
+    let plan = admin.page(&merge).await;
+    assert!(plan.says("changes 2 objects on the public site"), "{}", plan.words());
+    let mark = field(&plan, "mark");
+    let merged = admin.submit(LIST, &merge, &[("mark", &mark), ("words", "for <spring>")]).await;
+    let page = admin.follow(merged).await;
+    assert!(
+        page.says("Merged version redesign into the public site: for <spring>.")
+            || page.text().contains("into the public site: for &#60;spring&#62;."),
+        "{}",
+        page.words()
+    );
+    let body = text(&site.database, "/bread", "body").unwrap();
+    assert_eq!(
+        body,
+        "Bread\nflour\nwarm water\nmore water\nsalt\nMix it.\nBake it at 240 degrees.\nWait.\nLet it cool.\n"
+    );
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Who we are"));
+
+    // The message has the way back, and the version holds it all again.
+    let commit = field(&page, "commit");
+    let undone = admin.submit(LIST, "/@@manage/undo", &[("commit", &commit), ("back", ONE)]).await;
+    let back = admin.follow(undone).await;
+    assert!(back.says("Undid: Merged version redesign"), "{}", back.words());
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"));
+    assert!(back.says("/bread") && back.says("/team"), "the version holds again what was merged");
+}
+
+#[tokio::test]
+async fn a_part_is_merged_with_what_it_cannot_do_without_and_the_rest_stays() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    add(&version, "/shop", "folder");
+    let bike = add(&version, "/shop/bike", "page").to_string();
+    set(&version, "/team", "title", "Later");
+    let merge = format!("{ONE}/merge");
+    for page in ["merge", "discard"] {
+        let none = admin.get(&format!("{ONE}/{page}?part=1")).await;
+        assert!(admin.follow(none).await.says("Tick the objects that you mean first."), "nothing is not all");
+    }
+    let plan = admin.page(&format!("{merge}?part=1&pick={bike}")).await;
+    assert!(plan.says("Comes along") && plan.says("/shop: what you ticked stands in it"), "{}", plan.words());
+    assert!(!plan.says("/team"));
+    let mark = field(&plan, "mark");
+    let merged = admin.submit(LIST, &merge, &[("mark", &mark), ("pick", &bike)]).await;
+    assert!(admin.follow(merged).await.says("Merged a part of version redesign"));
+    assert!(site.find("/shop/bike").is_some());
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"));
+    let left = admin.page(ONE).await;
+    assert!(left.says("/team") && !left.says("/shop/bike"), "{}", left.words());
+    // What would be done has to be what was shown.
+    let plan = admin.page(&merge).await;
+    set(&version, "/news", "title", "Not shown before");
+    let late = admin.submit(LIST, &merge, &[("mark", &field(&plan, "mark")), ("words", "typed")]).await;
+    assert_eq!(late.status, 409);
+    assert!(late.says("Something changed meanwhile") && late.text().contains("value=\"typed\""));
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"));
+}
+
+#[tokio::test]
+async fn some_or_all_of_a_version_is_thrown_away_after_it_was_said_what_goes() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    let shop = add(&version, "/shop", "folder").to_string();
+    add(&version, "/shop/bike", "page");
+    set(&version, "/team", "title", "Kept");
+    let discard = format!("{ONE}/discard");
+    let said = admin.page(&format!("{discard}?pick={shop}")).await;
+    assert!(said.says("/shop/bike comes along"), "{}", said.words());
+    assert_eq!(version.own_changes(0, 0).unwrap().total, 3, "asking changes nothing");
+    let done = admin.submit(LIST, &discard, &[("pick", &shop)]).await;
+    let done = admin.follow(done).await;
+    assert!(done.says("Discarded the changes of /shop in version redesign. Undo"), "{}", done.words());
+    assert_eq!(version.own_changes(0, 0).unwrap().total, 1);
+    let on_it = admin.submit(LIST, LIST, &[("name", "on-it"), ("from", "redesign")]).await;
+    assert_eq!(on_it.status, 303);
+    let refused = admin.submit(LIST, &discard, &[]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.says("On it lie: on-it"));
+    let done = admin.submit(LIST, &discard, &[("despite_others", "yes")]).await;
+    assert!(admin.follow(done).await.says("Discarded version redesign."));
+    assert_eq!(info(&version).status, LineStatus::Discarded);
+    assert!(!admin.page(LIST).await.says("New look"), "only open ones are listed");
+    assert!(admin.page(&format!("{LIST}?show=closed")).await.says("discarded"));
+    let again = admin.submit(LIST, &format!("{ONE}/settings"), &[("action", "reopen")]).await;
+    assert!(admin.follow(again).await.says("Opened version redesign again."));
+    assert_eq!(version.own_changes(0, 0).unwrap().total, 1, "with all that was in it");
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_is_said_beside_the_field_and_nothing_typed_is_lost() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    make(&site, &mut admin, "redesign").await;
+    for (name, from, at, said) in [
+        ("Big Letters", "", "", "A name has 1 to 40 lower-case letters"),
+        ("redesign", "", "", "There is an open version redesign already"),
+        ("other", "gone", "", "There is no such version any more"),
+        ("other", "", "yesterday", "Expected a time"),
+        ("other", "redesign", "2001-01-01 00:00", "Cannot show"),
+    ] {
+        let fields = [("name", name), ("title", "typed <b>"), ("from", from), ("at", at)];
+        let wrong = admin.submit(LIST, LIST, &fields).await;
+        assert_eq!(wrong.status, 422, "{name} {from} {at}: {}", wrong.words());
+        assert!(wrong.says(said), "{}", wrong.words());
+        assert!(wrong.text().contains("value=\"typed &#60;b&#62;\""), "what was typed is there");
+        assert!(wrong.text().contains("autofocus"));
+    }
+    assert_eq!(site.database.versions().unwrap().len(), 1);
+    let settings = format!("{ONE}/settings");
+    let wrong = admin.submit(LIST, &settings, &[("action", "owner"), ("owner", "nobody")]).await;
+    assert!(wrong.status == 422 && wrong.says("There is no user nobody"));
+    let renamed =
+        admin.submit(LIST, &settings, &[("action", "name"), ("name", "autumn"), ("title", "Autumn")]).await;
+    assert!(renamed.location().starts_with("/@@manage/versions/autumn/settings?did="));
+    assert!(admin.follow(renamed).await.says("Renamed version redesign to autumn."));
+    assert_eq!(admin.get(ONE).await.status, 404, "it has another address now");
+}
+
+#[tokio::test]
+async fn a_preview_link_is_shown_once_and_shows_nothing_when_it_is_taken_back() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    let links = format!("{ONE}/links");
+    for (at, days, said) in [("/nowhere", "7", "There is nothing at /nowhere"), ("/", "0", "from 1 to 366")] {
+        let wrong = admin.submit(LIST, &links, &[("path", at), ("days", days), ("label", "for Bo")]).await;
+        assert!(wrong.status == 422 && wrong.says(said), "{}", wrong.words());
+        assert!(wrong.text().contains("value=\"for Bo\""));
+    }
+    let made = admin.submit(LIST, &links, &[("path", "/news"), ("days", "3"), ("label", "for Bo")]).await;
+    assert!(made.text().contains("http://redesign.v.localhost:8080/@@preview/"));
+    let listed = admin.page(&links).await;
+    assert!(listed.says("for Bo") && listed.says("/news") && !listed.text().contains("@@preview"));
+    let id = bough_web::preview_links(&version).unwrap()[0].id.clone();
+    let gone = admin.submit(LIST, &links, &[("revoke", &id)]).await;
+    assert!(admin.follow(gone).await.says("The link shows nothing any more."));
+    assert!(bough_web::preview_links(&version).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
+    let site = site();
+    let old = site.put("/old", "folder", &[]);
+    let kept = site.put("/old/kept", "page", &[]).to_string();
+    site.put("/up", "folder", &[]);
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    for (line, title) in [(&version, "ours"), (&site.database, "theirs")] {
+        set(line, "/team", "title", title);
+        add(line, "/fresh", "page");
+    }
+    TestSite::change_on(&version, |draft| draft.delete(old));
+    site.set("/old/kept", "title", "worked on");
+    TestSite::change_on(&version, |draft| {
+        let (moved, to) = (draft.at(&path("/up"))?, draft.at(&path("/news"))?);
+        draft.move_to(moved, to, &name("up"))
+    });
+    site.change(|draft| {
+        let (moved, to) = (draft.at(&path("/news"))?, draft.at(&path("/up"))?);
+        draft.move_to(moved, to, &name("news"))
+    });
+    let desk = format!("{ONE}/conflicts");
+    let all = admin.page(&desk).await;
+    assert!(all.says("0 of 4 settled"), "{}", all.words());
+    let find = |kind: &str| {
+        let all = version.conflicts().unwrap();
+        let found = all.into_iter().find(|found| format!("{:?}", found.conflict.key).starts_with(kind));
+        format!("{desk}/{}", found.expect("it is there").id)
+    };
+    // Names: a taken one does not settle it.
+    let names = find("Name");
+    for (to, status) in [("team", 422), ("two words?/", 422), ("fresh-too", 303)] {
+        let fields = [("choice", "names"), ("to", to), ("rename", "ours")];
+        let answer = admin.submit(LIST, &names, &fields).await;
+        assert_eq!(answer.status.as_u16(), status, "{to}: {}", answer.words());
+        if status == 422 {
+            assert!(answer.text().contains(&format!("value=\"{to}\"")), "what was typed is there");
+        }
+    }
+    assert!(admin.page(&names).await.says("both stay, ours is called fresh-too"));
+    // Something deleted: a part of it is kept elsewhere.
+    let deleted = find("Deleted");
+    assert!(admin.page(&deleted).await.says("/old/kept changed: title"));
+    let none = admin.submit(LIST, &deleted, &[("choice", "rescue"), ("container", "/news")]).await;
+    assert!(none.status == 422 && none.says("Tick what is to be kept."));
+    let fields = [("choice", "rescue"), ("rescue", kept.as_str()), ("container", "/")];
+    let settled = admin.submit(LIST, &deleted, &fields).await;
+    assert!(settled.location().contains("?settled="));
+    assert!(admin.follow(settled).await.says("2 settled"), "the next one is at hand");
+    // The others alike.
+    let alike = admin.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
+    let done = admin.follow(alike).await;
+    assert!(done.says("2 conflicts settled.") && done.says("4 of 4 settled"), "{}", done.words());
+    // A decision is taken back and made anew.
+    let cell = find("Cell");
+    let back = admin.submit(LIST, &cell, &[("action", "forget")]).await;
+    assert!(!admin.follow(back).await.text().contains("<span class=\"badge good\">settled</span>"));
+    let own = admin.submit(LIST, &cell, &[("choice", "text"), ("result", "of\r\nour own")]).await;
+    assert_eq!(own.status, 303);
+    let merge = format!("{ONE}/merge");
+    let plan = admin.page(&merge).await;
+    let merged = admin.submit(LIST, &merge, &[("mark", &field(&plan, "mark")), ("close", "yes")]).await;
+    assert!(admin.follow(merged).await.says("Merged version redesign"));
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("of\nour own"));
+    assert!(site.find("/fresh-too").is_some() && site.find("/kept").is_some() && site.find("/old").is_none());
+    assert!(site.find("/up/news").is_some(), "their move");
+    assert_eq!(info(&version).status, LineStatus::Closed);
+}
+
+#[tokio::test]
+async fn only_those_who_may_use_versions_see_them_and_nobody_more_than_he_may() {
+    let site = site();
+    site.put("/board", "folder", &[]);
+    site.put("/board/salaries", "page", &[("title", "secret plan")]);
+    site.add_user("ed", &["Editor"]);
+    site.add_user("reader", &["Clerk"]);
+    let only = |roles: &[&str]| Some(Setting { roles: Roles::named(roles.iter().copied()), acquire: false });
+    site.change(|draft| {
+        let board = draft.at(&path("/board"))?;
+        draft.set_permission(board, &name("View"), only(&["Manager"]))?;
+        draft.set_permission(
+            Oid::ROOT,
+            &name("View management screens"),
+            only(&["Manager", "Editor", "Clerk"]),
+        )?;
+        let team = draft.at(&path("/team"))?;
+        draft.set_permission(team, &name("Edit content"), only(&["Manager"]))
+    });
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/board/salaries", "title", "secret raise");
+    set(&version, "/team", "title", "ours");
+    let note = Note::edit("Set title of /board/salaries");
+    let cut = site.database.write(note, |draft| -> Result<(), Failed> {
+        let salaries = draft.at(&path("/board/salaries"))?;
+        Ok(draft.set(salaries, &name("title"), Some("secret cut".into()))?)
+    });
+    cut.unwrap();
+
+    let mut reader = site.logged_in("reader").await;
+    for url in [LIST, ONE, &format!("{ONE}/merge")] {
+        let refused = reader.get(url).await;
+        assert_eq!(refused.status, 403, "{url}");
+        assert!(!refused.text().contains("redesign\""), "{url}");
+    }
+    let mut ed = site.logged_in("ed").await;
+    for page in ["", "/update", "/merge", "/conflicts", "/links", "/settings"] {
+        let page = ed.page(&format!("{ONE}{page}")).await.text();
+        assert!(!page.contains("salaries") && !page.contains("secret"), "{page}");
+    }
+    let [id] = &conflict_ids(&version)[..] else { panic!("one conflict") };
+    let conflict = ed.page(&format!("{ONE}/conflicts/{id}")).await.text();
+    assert!(!conflict.contains("salaries") && !conflict.contains("secret"), "{conflict}");
+    assert!(ed.page(ONE).await.says("It also changed 1 that you may not see"));
+    // A merge is judged by what he may on the public site.
+    let plan = ed.page(&format!("{ONE}/merge")).await;
+    assert!(plan.says("You may not make all of these changes") && plan.says("“Edit content” at /team"));
+    version.resolve(id, Some(bough_core::merge::plan::Resolution::Version), "test").unwrap();
+    let merge = format!("{ONE}/merge");
+    let refused = ed.submit(LIST, &merge, &[("mark", "")]).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"));
+    let without = ed.post(&merge, &[("mark", "")]).await;
+    assert_ne!(without.status, 303, "no form counts without its code");
+}
+
+#[tokio::test]
+async fn nothing_that_anybody_wrote_runs_on_any_page() {
+    const HOSTILE: &str = "</textarea></title>\"'><script>alert(1)</script><img src=x onerror=alert(2)>";
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let hostile = [("name", "redesign"), ("title", HOSTILE)];
+    assert_eq!(admin.submit(LIST, LIST, &hostile).await.status, 303);
+    let version = site.database.version("redesign").unwrap();
+    set(&version, "/bread", "body", &format!("{HOSTILE}\n{RECIPE}"));
+    site.set("/bread", "body", format!("theirs {HOSTILE}\n{RECIPE}"));
+    set(&version, "/team", "title", HOSTILE);
+    let odd = "<img src=x onerror=alert(3)>";
+    for line in [&version, &site.database] {
+        TestSite::change_on(line, |draft| draft.add(Oid::ROOT, &name(odd), &name("page"), []).map(drop));
+    }
+    let mut pages = vec![LIST.to_owned(), "/@v/redesign/@@manage/versions".into()];
+    for behind in ["", "/update", "/merge", "/conflicts", "/links", "/settings", "/discard"] {
+        pages.push(format!("{ONE}{behind}"));
+    }
+    pages.extend(conflict_ids(&version).iter().map(|id| format!("{ONE}/conflicts/{id}")));
+    assert_eq!(pages.len(), 11, "two conflicts");
+    for url in &pages {
+        let page = admin.page(url).await.text();
+        assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{url}");
+        assert!(!page.contains("style=\""), "{url}: no style in the page itself");
+    }
+    let links = format!("{ONE}/links");
+    let fields = [("path", HOSTILE), ("days", "1"), ("label", HOSTILE)];
+    let label = admin.submit(LIST, &links, &fields).await.text();
+    assert!(label.contains("&#60;script&#62;") && !label.contains("<script>alert"));
+}

@@ -1,0 +1,153 @@
+// Versions: made and entered, changed on both sides, settled, merged, taken back, and shown by a link.
+
+/** Makes a version in the browser, and comes to its page inside it. */
+async function make(page, title, name) {
+  await page.goto("/@@manage/versions");
+  if (!(await page.isVisible("#title"))) await page.click("#new summary");
+  await page.fill("#title", title);
+  if (name) await page.fill("#name", name);
+  await page.click("button:has-text('Make the version')");
+  await page.waitForURL(/\/@v\/[a-z-]+\/@@manage\/versions\//);
+}
+
+/** The page of a text both of whose lines changed. */
+function clash(cli, version) {
+  cli(["set", "/about", "body=first\nsecond\nthird\nfourth\nfifth\n"]);
+  return () => {
+    cli(["set", "/about", "body=first\nours\nthird\nfourth\nour fifth\n", "--version", version]);
+    cli(["set", "/about", "body=first\ntheirs\nthird\nfourth\nfifth\n"]);
+  };
+}
+
+export const flows = [
+  {
+    name: "a version is made, changed, settled, merged, and taken back from the message",
+    async run({ page, expect, login, axe, cli }) {
+      const change = clash(cli, "new-look");
+      await login();
+      await page.goto("/@@manage/versions");
+      await axe();
+      await make(page, "New look");
+      expect.match(await page.textContent(".message"), /Opened version new-look/);
+      expect.match(await page.textContent(".version-banner"), /You work in the version new-look/);
+      await axe();
+      change();
+      await page.reload();
+      expect.match(await page.textContent(".version-banner"), /1 object changed.*1 change behind.*1 of them also changed on the public site/s);
+      await axe();
+      await page.click("main .tabs a:has-text('Merge')");
+      expect.match(await page.textContent("main"), /1 conflict has to be settled first/);
+      await axe();
+      await page.click("a:has-text('Settle them')");
+      await axe();
+      await page.click("a:has-text('Settle the next one')");
+      await axe();
+      await page.check("input[name=part0][value=both]");
+      expect.ok(await page.isChecked("input[name=choice][value=lines]"), "choosing a line means that way out");
+      await page.click("button:has-text('Try it')");
+      expect.equal(await page.inputValue("#result"), "first\nours\ntheirs\nthird\nfourth\nour fifth\n");
+      await page.fill("#result", "first\nboth of us\nthird\nfourth\nour fifth\n");
+      expect.ok(await page.isChecked("input[name=choice][value=text]"), "typing means a text of one's own");
+      await page.click(".sticky-actions button:has-text('Settle it')");
+      expect.match(await page.textContent("main"), /1 of 1 settled/);
+      await axe();
+      await page.click("a:has-text('Look at the merge')");
+      await page.fill("#words", "the new look");
+      await axe();
+      await page.click("button:has-text('Merge 1 object')");
+      expect.match(await page.textContent(".message"), /Merged version new-look into the public site: the new look/);
+      expect.match(cli(["cat", "/about", "body"]), /both of us/);
+      await page.click("[data-undo]");
+      await page.waitForSelector(".message:has-text('Undid')");
+      expect.match(cli(["cat", "/about", "body"]), /theirs/);
+    },
+  },
+  {
+    name: "a part is merged by ticking, another one is discarded",
+    async run({ page, expect, login, axe, cli }) {
+      await login();
+      await make(page, "Parts", "parts");
+      cli(["add", "/shop", "--type", "folder", "--version", "parts"]);
+      cli(["add", "/shop/bikes", "--type", "folder", "--version", "parts"]);
+      cli(["set", "/index", "title=Later", "--version", "parts"]);
+      await page.reload();
+      await page.click("button:has-text('Merge what is ticked')");
+      await page.waitForSelector(".message:has-text('Tick the objects that you mean first')");
+      await page.check("input[aria-label='Tick all on this page']");
+      expect.equal(await page.locator("input[name=pick]:checked").count(), 3);
+      await page.uncheck("input[aria-label='Tick all on this page']");
+      await page.check("input[aria-label='/shop/bikes']");
+      await page.click("button:has-text('Merge what is ticked')");
+      expect.match(await page.textContent("main"), /Comes along\s*\/shop: what you ticked stands in it/);
+      await axe();
+      await page.click("button:has-text('Merge 2 objects')");
+      await page.waitForSelector(".message:has-text('Merged a part of version parts')");
+      await page.check("input[aria-label='/index']");
+      await page.click("button:has-text('Discard what is ticked')");
+      await axe();
+      await page.click("button:has-text('Discard these changes')");
+      await page.waitForSelector(".message:has-text('Discarded the changes of /index')");
+    },
+  },
+  {
+    name: "a preview link is made, copied, followed by a stranger, and taken back",
+    async run({ page, context, expect, login, axe }) {
+      await login();
+      await make(page, "For a colleague", "shown");
+      await page.click("main .tabs a:has-text('Preview links')");
+      await axe();
+      await page.fill("#label", "for Ana");
+      await page.click("button:has-text('Make the link')");
+      expect.match(await page.inputValue("#made"), /^https?:\/\/shown\.v\.[^/]+\/@@preview\/[0-9a-f-]+$/);
+      await axe();
+      await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+      await page.click("button:has-text('Copy')");
+      expect.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.inputValue("#made"));
+      await page.goto("/@@manage/versions/shown/links");
+      expect.equal(await page.locator("#made").count(), 0, "it is shown only once");
+      await page.click("button:has-text('Take back')");
+      await page.waitForSelector(".message:has-text('The link shows nothing any more')");
+      await page.click("main .tabs a:has-text('Settings')");
+      await axe();
+      await page.click("a:has-text('Discard the version')");
+      await axe();
+      await page.click("button:has-text('Discard the version')");
+      await page.waitForSelector(".message:has-text('Discarded version shown')");
+      await page.click("button:has-text('Open it again')");
+      await page.waitForSelector(".message:has-text('Opened version shown again')");
+    },
+  },
+  {
+    name: "a conflict is settled without scripts, and by keys alone",
+    js: false,
+    async run({ page, expect, login, cli }) {
+      const change = clash(cli, "plain");
+      await login();
+      await make(page, "Plain", "plain");
+      change();
+      await page.goto("/@@manage/versions/plain/conflicts");
+      await page.focus("main a:has-text('Settle the next one')");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/conflicts\/[0-9a-f]+/);
+      await page.focus("input[name=choice][value=ours]");
+      await page.keyboard.press("Space");
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(".message:has-text('Settled: /about')");
+      expect.match(await page.textContent("main"), /1 of 1 settled/);
+    },
+  },
+  {
+    name: "on a narrow screen nothing of the desk is cut off",
+    narrow: true,
+    async run({ page, expect, login, axe, cli }) {
+      const change = clash(cli, "narrow");
+      await login();
+      await make(page, "Narrow", "narrow");
+      change();
+      await page.goto("/@@manage/versions/narrow/conflicts");
+      await page.click("a:has-text('Settle the next one')");
+      expect.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+      await axe();
+    },
+  },
+];
