@@ -14,9 +14,9 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::names::Names;
 use crate::frame::Frame;
+use crate::page;
 use crate::security::encoded;
 use crate::text::{self, counted};
-use crate::page;
 
 /// How many names are on a page, and how many are looked at for one.
 const ROWS_MAX: usize = 100;

@@ -119,7 +119,9 @@ fn shown(request: &PageRequest, object: &Arc<Object>, name: &Name) -> Result<Nam
     let declared = declared.and_then(|schema| schema.attribute(name.as_str())).map(|spec| spec.kind);
     let blocked = match found.blocked_at {
         Some(at) => match request.snapshot().object(at)? {
-            Some(holder) if super::may_read(request, &holder, name.as_str())? => Some(At::of(request, oid, at)?),
+            Some(holder) if super::may_read(request, &holder, name.as_str())? => {
+                Some(At::of(request, oid, at)?)
+            }
             _ => None,
         },
         None => None,

@@ -92,7 +92,9 @@ impl Effect {
             (true, false) => {
                 effect.sentences.push(match after.contains(AUTHENTICATED) {
                     true => "Whoever is not logged in loses it.".into(),
-                    false => "The public loses it: whoever is not logged in, or has none of these roles.".into(),
+                    false => {
+                        "The public loses it: whoever is not logged in, or has none of these roles.".into()
+                    }
                 });
             }
             _ => {}
@@ -138,7 +140,9 @@ impl Effect {
             }
         }
         if lost.contains(OWNER) || gained.contains(OWNER) {
-            effect.sentences.push("Owner: whoever owns the object in question; for what is in here, that may be others.".into());
+            effect.sentences.push(
+                "Owner: whoever owns the object in question; for what is in here, that may be others.".into(),
+            );
         }
         Ok(effect)
     }

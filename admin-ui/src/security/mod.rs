@@ -300,7 +300,8 @@ fn known_roles(request: &PageRequest, object: &Object) -> Result<Roles, PageErro
 
 fn choices(known: &Roles, chosen: &Roles, without: &[&str]) -> Vec<Choice> {
     let all = known.with(chosen);
-    let offered = all.iter().filter(|role| !without.contains(&role.as_str()) || chosen.contains(role.as_str()));
+    let offered =
+        all.iter().filter(|role| !without.contains(&role.as_str()) || chosen.contains(role.as_str()));
     offered
         .map(|role| Choice {
             name: role.to_string(),
@@ -320,7 +321,9 @@ fn local(request: &PageRequest, object: &Object, known: &Roles) -> Result<(Vec<L
     let mut rows = Vec::new();
     for container in containers(request.snapshot(), object.oid())? {
         for (key, cell) in container.security() {
-            let (CellKey::LocalRoles(subject), Content::Roles(roles)) = (key, &cell.content) else { continue };
+            let (CellKey::LocalRoles(subject), Content::Roles(roles)) = (key, &cell.content) else {
+                continue;
+            };
             if rows.len() == LOCAL_MAX {
                 return Ok((rows, true));
             }

@@ -120,9 +120,7 @@ fn shown(
         &defaults,
     );
     let effect = match wanted {
-        Some(_) if wrong.is_empty() && setting != here => {
-            Some(Effect::of(request, object, &now, &after)?)
-        }
+        Some(_) if wrong.is_empty() && setting != here => Some(Effect::of(request, object, &now, &after)?),
         Some(_) if wrong.is_empty() => {
             Some(Effect { sentences: Vec::new(), takes_from_oneself: false, is_nothing: true })
         }

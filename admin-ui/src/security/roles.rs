@@ -23,7 +23,11 @@ pub(super) const LOCKED_OUT: &str = "After this you could not change permissions
 /// What a form of the page wants.
 enum Wanted {
     /// Exactly these roles, or these besides those there are.
-    Roles { whose: Subject, roles: Roles, adds: bool },
+    Roles {
+        whose: Subject,
+        roles: Roles,
+        adds: bool,
+    },
     Owner(Option<Oid>),
     Proxy(Option<Roles>),
 }
@@ -82,7 +86,8 @@ fn wanted(request: &PageRequest, form: &PageForm) -> Result<Wanted, Wrong> {
     let roles = || roles_typed(form.all("role"), form.get("others")).map_err(Wrong::Typed);
     Ok(match form.get("do") {
         "give" => {
-            let whose = subject(form.get("whose")).ok_or_else(|| typed("Please choose who shall have the roles."))?;
+            let whose =
+                subject(form.get("whose")).ok_or_else(|| typed("Please choose who shall have the roles."))?;
             let roles = roles()?;
             if roles.is_empty() {
                 return Err(typed("Please tick at least one role to give."));
@@ -90,11 +95,13 @@ fn wanted(request: &PageRequest, form: &PageForm) -> Result<Wanted, Wrong> {
             Wanted::Roles { whose, roles, adds: true }
         }
         "set" => {
-            let whose = subject(form.get("whose")).ok_or_else(|| typed("Please choose whose roles are meant."))?;
+            let whose =
+                subject(form.get("whose")).ok_or_else(|| typed("Please choose whose roles are meant."))?;
             Wanted::Roles { whose, roles: roles()?, adds: false }
         }
         "take" => {
-            let whose = subject(form.get("whose")).ok_or_else(|| typed("Please choose whose roles are meant."))?;
+            let whose =
+                subject(form.get("whose")).ok_or_else(|| typed("Please choose whose roles are meant."))?;
             Wanted::Roles { whose, roles: Roles::default(), adds: false }
         }
         "own" => {
@@ -107,7 +114,8 @@ fn wanted(request: &PageRequest, form: &PageForm) -> Result<Wanted, Wrong> {
             Wanted::Owner(Some(oid))
         }
         "own-myself" => {
-            let user = request.actor().user().ok_or_else(|| typed("You are no user who can own something."))?;
+            let user =
+                request.actor().user().ok_or_else(|| typed("You are no user who can own something."))?;
             Wanted::Owner(Some(user.oid))
         }
         "own-nobody" => Wanted::Owner(None),

@@ -12,8 +12,8 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::{At, Source, encoded, permission, permissions, purpose, sources};
 use crate::frame::{Frame, Link};
-use crate::people::{self, Account, Walked, Who};
 use crate::page;
+use crate::people::{self, Account, Walked, Who};
 use crate::text::Time;
 
 /// What nobody in particular is called in the address.
@@ -283,7 +283,8 @@ fn verdict(
             shown.push(cell);
         }
     }
-    let cells = shown.into_iter().map(|cell| cell_row(request, oid, cell, at_head)).collect::<Result<_, _>>()?;
+    let cells =
+        shown.into_iter().map(|cell| cell_row(request, oid, cell, at_head)).collect::<Result<_, _>>()?;
     Ok(Verdict {
         allowed: told.allowed,
         sentence,
@@ -343,7 +344,8 @@ fn held_by(
         HeldBy::Everybody if held.role == ANONYMOUS => ("everybody has it".into(), None),
         HeldBy::Everybody => ("everybody who is logged in has it".into(), None),
         HeldBy::User(_) => {
-            let own = asked.account.as_ref().is_some_and(|account| account.roles.contains(held.role.as_str()));
+            let own =
+                asked.account.as_ref().is_some_and(|account| account.roles.contains(held.role.as_str()));
             if own {
                 return Ok(("as a user, everywhere".into(), asked.url.clone()));
             }
@@ -360,7 +362,9 @@ fn held_by(
             let at = At::of(request, here, cell.oid)?;
             let place = if at.is_here { "given here".to_owned() } else { format!("given at {}", at.text) };
             let through = match &cell.key {
-                CellKey::LocalRoles(Subject::Principal(oid)) if Some(*oid) != asked.account.as_ref().map(|a| a.oid) => {
+                CellKey::LocalRoles(Subject::Principal(oid))
+                    if Some(*oid) != asked.account.as_ref().map(|a| a.oid) =>
+                {
                     format!(", through the group {}", Who::of(request, *oid)?.name)
                 }
                 CellKey::LocalRoles(Subject::Name(_)) => ", to everybody of that name".into(),
@@ -455,7 +459,10 @@ fn next(
         let CellKey::Permission(name) = &because.cell.key else { continue };
         let at = At::of(request, oid, because.cell.oid)?;
         let shown_here = !because.at_head || request.version_name().is_none();
-        if !shown_here || !access.allows_at(PERMISSIONS, because.cell.oid)? || request.url(because.cell.oid)?.is_none() {
+        if !shown_here
+            || !access.allows_at(PERMISSIONS, because.cell.oid)?
+            || request.url(because.cell.oid)?.is_none()
+        {
             continue;
         }
         let place = if at.is_here { "here".to_owned() } else { format!("at {}", at.text) };

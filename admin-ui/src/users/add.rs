@@ -11,8 +11,8 @@ use bough_web::pages::{PageAnswer, PageError, PageForm, PageRequest};
 
 use super::user::{Made, show_link};
 use super::{
-    Choice, Shell, frame, group_choices, group_set, groups_typed, in_folder,
-    name_typed, own, role_choices, role_set, text_value, users_of,
+    Choice, Shell, frame, group_choices, group_set, groups_typed, in_folder, name_typed, own, role_choices,
+    role_set, text_value, users_of,
 };
 use crate::frame::Frame;
 use crate::people::roles_typed;
@@ -60,7 +60,11 @@ impl Wrong {
 }
 
 /// `users/add` and `users/groups/add`.
-pub(super) fn answer(request: &PageRequest, folder: &Object, is_group: bool) -> Result<PageAnswer, PageError> {
+pub(super) fn answer(
+    request: &PageRequest,
+    folder: &Object,
+    is_group: bool,
+) -> Result<PageAnswer, PageError> {
     if request.is_post() {
         return add(request, folder, is_group, request.form()?);
     }
@@ -166,7 +170,8 @@ fn add(
         Ok(draft.add(users, &name, &own(if is_group { GROUP } else { USER }), attributes)?)
     });
     if is_taken.get() {
-        let wrong = Wrong { name: "There is a user or group of this name already.".into(), ..Wrong::default() };
+        let wrong =
+            Wrong { name: "There is a user or group of this name already.".into(), ..Wrong::default() };
         let page = shown(request, folder, is_group, typed, (&roles, &groups), wrong)?;
         return page::show_as(StatusCode::CONFLICT, &page);
     }
@@ -182,9 +187,7 @@ fn add(
             request.accounts().set_password(oid, form.get("password"))?;
             Ok(message::done(&url, tid))
         }
-        "link" if is_there => {
-            show_link(request, folder, &name, Made { user: oid, url, tid, is_new: true })
-        }
+        "link" if is_there => show_link(request, folder, &name, Made { user: oid, url, tid, is_new: true }),
         _ => Ok(message::done(&url, tid)),
     }
 }

@@ -148,10 +148,8 @@ fn change(
     let url = request.page_url(folder.oid(), &["users", "group", name.as_str()])?;
     if let what @ ("join" | "leave") = form.get("do") {
         let joins = what == "join";
-        let member: Oid = form
-            .get("member")
-            .parse()
-            .map_err(|_| PageError::refused("Please choose who is meant."))?;
+        let member: Oid =
+            form.get("member").parse().map_err(|_| PageError::refused("Please choose who is meant."))?;
         let who = Who::of(request, member)?.name;
         let sentence = match joins {
             true => format!("Took {who} into group {name}{place}"),
@@ -172,7 +170,8 @@ fn change(
     let roles = match roles_typed(form.all("role"), form.get("others")) {
         Ok(roles) => roles,
         Err(wrong) => {
-            let page = shown(request, folder, object, account, Some((form, &Roles::named(form.all("role")))))?;
+            let page =
+                shown(request, folder, object, account, Some((form, &Roles::named(form.all("role")))))?;
             return page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &GroupPage { wrong, ..page });
         }
     };
@@ -194,9 +193,10 @@ fn change(
         Ok(())
     });
     if stale.get() {
-        let wrong = "Somebody else changed this group meanwhile. What you typed is still here: look at it once \
+        let wrong =
+            "Somebody else changed this group meanwhile. What you typed is still here: look at it once \
              more, then save again."
-            .into();
+                .into();
         let page = shown(request, folder, object, account, Some((form, &roles)))?;
         return page::show_as(StatusCode::CONFLICT, &GroupPage { wrong, ..page });
     }

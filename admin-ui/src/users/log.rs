@@ -40,10 +40,8 @@ pub(super) fn answer(request: &PageRequest, folder: &Object) -> Result<PageAnswe
     let before: Option<EventPlace> = request.query("before").and_then(|text| text.parse().ok());
     let events = request.accounts().events(before, ROWS_MAX)?;
     let url = request.page_url(folder.oid(), &["users", "log"])?;
-    let next_url = events
-        .last()
-        .filter(|_| events.len() == ROWS_MAX)
-        .map(|last| format!("{url}?before={}", last.place));
+    let next_url =
+        events.last().filter(|_| events.len() == ROWS_MAX).map(|last| format!("{url}?before={}", last.place));
     let mut rows = Vec::with_capacity(events.len());
     for event in &events {
         let (text, mood) = told(&event.event);

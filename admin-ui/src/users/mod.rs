@@ -152,7 +152,8 @@ fn role_choices(request: &PageRequest, folder: Oid, chosen: &Roles) -> Result<Ve
     }
     let all = roles.with(&Roles::new(found));
     let everybodys = [ANONYMOUS, AUTHENTICATED, OWNER];
-    let offered = all.iter().filter(|role| !everybodys.contains(&role.as_str()) || chosen.contains(role.as_str()));
+    let offered =
+        all.iter().filter(|role| !everybodys.contains(&role.as_str()) || chosen.contains(role.as_str()));
     Ok(offered
         .map(|role| Choice {
             value: role.to_string(),
@@ -182,7 +183,11 @@ fn group_choices(request: &PageRequest, folder: Oid, chosen: &[Oid]) -> Result<V
                 choices.push(Choice {
                     is_chosen: chosen.contains(&account.oid),
                     value: account.oid.to_string(),
-                    text: if account.title.is_empty() { account.name.to_string() } else { format!("{} ({})", account.name, account.title) },
+                    text: if account.title.is_empty() {
+                        account.name.to_string()
+                    } else {
+                        format!("{} ({})", account.name, account.title)
+                    },
                     note: note.clone(),
                 });
             }

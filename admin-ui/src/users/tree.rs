@@ -52,12 +52,13 @@ impl Tree {
     /// What comes after an object below `top`; from the beginning where it is there no more.
     pub(super) fn after(snapshot: &dyn Snapshot, top: Oid, last: Oid) -> Result<Self, PageError> {
         let Chain::Live(way) = chain(snapshot, last)? else { return Ok(Self::below(top)) };
-        let Some(depth) = way.iter().position(|object| object.oid() == top) else { return Ok(Self::below(top)) };
+        let Some(depth) = way.iter().position(|object| object.oid() == top) else {
+            return Ok(Self::below(top));
+        };
         let mut levels = Vec::new();
         for object in way[..depth].iter().rev() {
             if let Some(place) = object.place() {
-                let child =
-                    Child { oid: object.oid(), name: place.name.clone(), order: place.order.clone() };
+                let child = Child { oid: object.oid(), name: place.name.clone(), order: place.order.clone() };
                 levels.push(Level::after(place.parent, &child));
             }
         }

@@ -15,8 +15,8 @@ use bough_web::pages::{PageAnswer, PageError, PageForm, PageRequest};
 use super::add::password_typed;
 use super::tree::Tree;
 use super::{
-    Choice, Shell, account, frame, group_choices, group_set, groups_typed, in_folder, own, role_choices, role_set,
-    set_if_other, text_value,
+    Choice, Shell, account, frame, group_choices, group_set, groups_typed, in_folder, own, role_choices,
+    role_set, set_if_other, text_value,
 };
 use crate::frame::Frame;
 use crate::message::{self, Message};
@@ -153,8 +153,7 @@ fn shown(
     if let Some(said) = request.query("said").and_then(said) {
         frame = frame.saying(Message::good(said));
     }
-    let may_ask =
-        request.access().allows(bough_core::security::permission::PERMISSIONS, folder)?;
+    let may_ask = request.access().allows(bough_core::security::permission::PERMISSIONS, folder)?;
     let can_url = request.page_url(folder.oid(), &["security", "why"])?;
     Ok(UserPage {
         frame,
@@ -215,7 +214,8 @@ fn change(
                 done("password")
             }
             Err(wrong) => {
-                let page = UserPage { wrong_password: wrong, ..shown(request, folder, object, account, None)? };
+                let page =
+                    UserPage { wrong_password: wrong, ..shown(request, folder, object, account, None)? };
                 page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
             }
         },
@@ -392,7 +392,10 @@ fn delete(request: &PageRequest, folder: &Object, account: &Account) -> Result<P
     let devices = request.accounts().sessions(account.oid)?.len();
     let mut facts = Vec::new();
     if devices > 0 {
-        facts.push(format!("Is logged in on {}: logged out there at once.", counted(devices as u64, "device", "devices")));
+        facts.push(format!(
+            "Is logged in on {}: logged out there at once.",
+            counted(devices as u64, "device", "devices")
+        ));
     }
     delete_account(request, folder, account, facts)
 }
@@ -457,7 +460,9 @@ fn left_behind(request: &PageRequest, account: &Account) -> Result<Vec<String>, 
     }
     if with_roles > 0 {
         let places = counted(with_roles, "place", "places");
-        facts.push(format!("Was given roles at {more}{places}: they stay there, and count again if this is undone."));
+        facts.push(format!(
+            "Was given roles at {more}{places}: they stay there, and count again if this is undone."
+        ));
     }
     if owned + with_roles == 0 {
         facts.push(match more.is_empty() {
