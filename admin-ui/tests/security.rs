@@ -331,6 +331,44 @@ async fn names_are_gone_through_by_pages_without_loss() {
 }
 
 #[tokio::test]
+async fn many_users_are_listed_by_pages_and_many_objects_looked_through_for_their_own() {
+    let site = site();
+    site.change(|draft| {
+        let users = draft.at(&path("/_users"))?;
+        for nth in 0..230 {
+            draft.add(users, &name(&format!("u{nth:03}")), &name("user"), [])?;
+            draft.add(users, &name(&format!("u{nth:03}-group")), &name("group"), [])?;
+        }
+        let open = draft.at(&path("/open"))?;
+        for nth in 0..300 {
+            let folder = draft.add(open, &name(&format!("f{nth:03}")), &name("folder"), [])?;
+            if nth % 2 == 0 {
+                let users = draft.add(folder, &name("_users"), &name("users"), [])?;
+                draft.add(users, &name("own"), &name("user"), [])?;
+            }
+        }
+        Ok(())
+    });
+    let mut admin = site.logged_in("admin").await;
+    for (first, row, count) in [
+        ("/@@manage/users?q=u", "<th scope=\"row\"><a href=\"/@@manage/users/user/u", 230),
+        ("/@@manage/users/groups", "<th scope=\"row\"><a href=\"/@@manage/users/group/u", 230),
+        ("/@@manage/users/elsewhere", "<td><a href=\"/open/f", 150),
+    ] {
+        let (mut url, mut seen) = (first.to_owned(), Vec::new());
+        loop {
+            let page = admin.page(&url).await.text();
+            seen.extend(page.split(row).skip(1).map(|rest| rest.split_once('"').unwrap().0.to_owned()));
+            let next = page.split_once("\">Next page</a>").or_else(|| page.split_once("\">Continue</a>"));
+            let Some((before, _)) = next else { break };
+            url = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+        }
+        assert_eq!(seen.len(), count, "{first}");
+        assert!(seen.is_sorted_by(|a, b| a < b), "each once, in order: {first}");
+    }
+}
+
+#[tokio::test]
 async fn what_people_call_themselves_is_text() {
     let site = site();
     let hostile = "<script>alert(1)";
