@@ -6,7 +6,7 @@ use bough_core::security::user_folder;
 use bough_core::{Object, Oid};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
-use super::tree::Tree;
+use super::tree::{Tree, may_contain};
 use super::{Shell, frame};
 use crate::frame::Frame;
 use crate::page;
@@ -48,13 +48,14 @@ pub(super) fn answer(request: &PageRequest, folder: &Object) -> Result<PageAnswe
     };
     let (mut rows, mut looked_at, mut last) = (Vec::new(), 0, None);
     let mut has_more = false;
-    while let Some(object) = tree.next(snapshot)? {
+    while let Some(object) = tree.next(snapshot, request.types())? {
         looked_at += 1;
         last = Some(object.oid());
         if looked_at % 256 == 0 {
             request.check_time()?;
         }
         if object.oid() != folder.oid()
+            && may_contain(request.types(), &object)
             && user_folder(snapshot, object.oid())?.is_some()
             && request.access().may_view(&object)?
             && request.access().allows(USERS, &object)?

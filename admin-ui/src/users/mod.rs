@@ -36,8 +36,7 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         let steps: Vec<&str> = std::iter::once("users").chain(steps.iter().copied()).collect();
         return Ok(PageAnswer::SeeOther(request.page_url(place.parent, &steps)?));
     }
-    let schema = folder.type_name().and_then(|name| request.types().schema(name.as_str()));
-    if folder.oid() != Oid::ROOT && schema.is_some_and(|schema| !schema.container) {
+    if !tree::may_contain(request.types(), folder) {
         return Err(PageError::not_found());
     }
     request.require(folder, USERS)?;

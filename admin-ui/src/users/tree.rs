@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bough_core::object_type::TypeRegistry;
 use bough_core::snapshot::{Chain, Child, ChildrenPage, chain};
 use bough_core::{Object, Oid, Snapshot};
 use bough_web::pages::PageError;
@@ -66,19 +67,29 @@ impl Tree {
         Ok(Self { levels })
     }
 
-    /// The next object; one that cannot be read is left out.
-    pub(super) fn next(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Arc<Object>>, PageError> {
+    /// The next object; one that cannot be read is left out. Nothing is looked for in what can contain nothing.
+    pub(super) fn next(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        types: &TypeRegistry,
+    ) -> Result<Option<Arc<Object>>, PageError> {
         while let Some(level) = self.levels.last_mut() {
-            match level.next(snapshot)? {
-                None => drop(self.levels.pop()),
-                Some(child) => {
-                    self.levels.push(Level::new(child.oid));
-                    if let Ok(Some(object)) = snapshot.object(child.oid) {
-                        return Ok(Some(object));
-                    }
-                }
+            let Some(child) = level.next(snapshot)? else {
+                self.levels.pop();
+                continue;
+            };
+            let Ok(Some(object)) = snapshot.object(child.oid) else { continue };
+            if may_contain(types, &object) {
+                self.levels.push(Level::new(child.oid));
             }
+            return Ok(Some(object));
         }
         Ok(None)
     }
+}
+
+/// Whether something may be in an object. Of what nobody registered the type anything may be so.
+pub(super) fn may_contain(types: &TypeRegistry, object: &Object) -> bool {
+    let schema = object.type_name().and_then(|name| types.schema(name.as_str()));
+    object.oid() == Oid::ROOT || schema.is_none_or(|schema| schema.container)
 }

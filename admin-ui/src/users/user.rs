@@ -441,7 +441,7 @@ fn left_behind(request: &PageRequest, account: &Account) -> Result<Vec<String>, 
     };
     count(request.top());
     let mut tree = Tree::below(request.top().oid());
-    while let Some(object) = tree.next(snapshot)? {
+    while let Some(object) = tree.next(snapshot, request.types())? {
         if looked_at % 256 == 0 {
             request.check_time()?;
         }
