@@ -5,3 +5,5 @@ import "./times.js";
 import "./theme-switch.js";
 import "./finder.js";
 import "./keys.js";
+import "./tasks.js";
+import "./archive.js";
