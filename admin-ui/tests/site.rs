@@ -26,7 +26,8 @@ impl Operations for Program {
     }
 
     fn import_archive(&self, import: ArchiveImport, _: &Progress) -> Result<Imported, OperationError> {
-        let message = format!("{} to {} as {:?} for {}", import.name, import.into, import.policy, import.principal);
+        let message =
+            format!("{} to {} as {:?} for {}", import.name, import.into, import.policy, import.principal);
         Err(OperationError { message, causes: vec!["<b>hostile</b>".into()] })
     }
 }
@@ -82,7 +83,9 @@ async fn the_site_is_checked_in_the_background() {
     site.add_user("ed", &["Editor"]);
     let mut browser = site.logged_in("admin").await;
     let page = browser.page("/@@manage/site").await;
-    for said in ["How it stands", "everything from the beginning", "Check everything", "None since the server"] {
+    for said in
+        ["How it stands", "everything from the beginning", "Check everything", "None since the server"]
+    {
         assert!(page.says(said), "{said}: {}", page.words());
     }
     let begun = browser.submit("/@@manage/site", "/@@manage/site/check", &[]).await;
@@ -92,10 +95,15 @@ async fn the_site_is_checked_in_the_background() {
     assert!(browser.page("/@@manage/site").await.says("Check of the site done"));
 
     let mut editor = site.logged_in("ed").await;
-    for url in ["/@@manage/site", &task, "/@@manage/site/errors", "/@@manage/start", "/@@manage/site/import"] {
+    for url in ["/@@manage/site", &task, "/@@manage/site/errors", "/@@manage/start", "/@@manage/site/import"]
+    {
         assert_eq!(editor.get(url).await.status, StatusCode::FORBIDDEN, "{url}");
     }
-    assert_eq!(browser.post("/@@manage/site/check", &[]).await.status, StatusCode::FORBIDDEN, "without the code");
+    assert_eq!(
+        browser.post("/@@manage/site/check", &[]).await.status,
+        StatusCode::FORBIDDEN,
+        "without the code"
+    );
     assert_eq!(browser.get("/@@manage/site/check").await.status, StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/@@manage/site/tasks/none").await.status, StatusCode::NOT_FOUND);
 }
@@ -136,7 +144,11 @@ async fn history_is_forgotten_only_as_it_was_shown_before() {
     }
     let begun = browser.submit(page, look, &[("before", "2024-10-03")]).await;
     let nothing = ended(&mut browser, begun).await;
-    assert!(nothing.says("There is nothing to forget.") && !nothing.says("Forget it?"), "{}", nothing.words());
+    assert!(
+        nothing.says("There is nothing to forget.") && !nothing.says("Forget it?"),
+        "{}",
+        nothing.words()
+    );
 
     let begun = browser.submit(page, look, &[("before", "2024-10-13")]).await;
     let task = begun.location().to_owned();
@@ -172,7 +184,7 @@ async fn a_backup_goes_beside_the_site_and_nowhere_else() {
     assert_eq!(std::fs::read_dir(program.data_folder()).unwrap().count(), 0, "nothing was made");
     let begun = browser.submit(page, url, &[("name", "weekly")]).await;
     let done = ended(&mut browser, begun).await;
-    assert!(done.says("`weekly` holds the site as it was"), "{}", done.words());
+    assert!(done.says("“weekly” holds the site as it was"), "{}", done.words());
     let backup = program.data_folder().join("backups/weekly");
     assert!(browser.page(page).await.says("weekly"), "it is listed");
     let restored = tempfile::tempdir().unwrap();
@@ -189,7 +201,11 @@ async fn an_archive_is_taken_only_where_it_can_go_and_nothing_typed_is_lost() {
     assert!(browser.page(page).await.text().contains("value=\"/docs\""));
     let zip: (&str, &str, &str, &[u8]) = ("archive", "a.zip", "application/zip", b"PK\x03\x04 and so on");
     let wrong: [(&[(&str, &str)], _, &str); 6] = [
-        (&[("into", "/docs")], ("archive", "a.txt", "text/plain", &b"text"[..]), "`a.txt` is no ZIP archive."),
+        (
+            &[("into", "/docs")],
+            ("archive", "a.txt", "text/plain", &b"text"[..]),
+            "`a.txt` is no ZIP archive.",
+        ),
         (&[("into", "/no/where")], zip, "There is no /no to put it in."),
         (&[("into", "/docs/page")], zip, "What is there is no folder."),
         (&[("into", "/docs/page/x")], zip, "Nothing can be put in what is there."),
@@ -202,7 +218,10 @@ async fn an_archive_is_taken_only_where_it_can_go_and_nothing_typed_is_lost() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
         let text = refused.text();
         assert!(refused.says(said), "{said}: {}", refused.words());
-        assert!(text.contains("value=\"sandbox\" checked") && text.contains("name=\"skip_bad\" value=\"1\" checked"));
+        assert!(
+            text.contains("value=\"sandbox\" checked")
+                && text.contains("name=\"skip_bad\" value=\"1\" checked")
+        );
         assert!(text.contains(&format!("name=\"into\" value=\"{}\"", fields[0].1)), "{text}");
     }
     let from_start = [("into", "/no/where"), ("policy", "clean"), ("from", "start")];

@@ -123,7 +123,13 @@ mod tests {
     }
 
     impl Browser {
-        async fn send(&mut self, method: &str, url: &str, kind: &str, body: Vec<u8>) -> (StatusCode, HeaderMap, String) {
+        async fn send(
+            &mut self,
+            method: &str,
+            url: &str,
+            kind: &str,
+            body: Vec<u8>,
+        ) -> (StatusCode, HeaderMap, String) {
             let mut request = Request::builder()
                 .method(method)
                 .uri(url)
@@ -176,13 +182,19 @@ mod tests {
         let form = format!("code={code}&key={key}&name=ana&password=correct+horse&again=correct+horse");
         let form_type = "application/x-www-form-urlencoded";
         let (_, headers, page) = browser.send("POST", "/@@welcome", form_type, form.into_bytes()).await;
-        assert_eq!(headers.get("location").map(|_| location(&headers)).as_deref(), Some("/@@manage/start"), "{page}");
+        assert_eq!(
+            headers.get("location").map(|_| location(&headers)).as_deref(),
+            Some("/@@manage/start"),
+            "{page}"
+        );
 
         let zip = archive(&[("index.html", "<title>Mine</title>"), ("a/b.txt", "deep")]);
         let code = browser.code("/@@manage/start").await;
         let mut body = Vec::new();
-        for (name, value) in [("code", code.as_str()), ("from", "start"), ("into", "/"), ("policy", "clean")] {
-            write!(body, "--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").unwrap();
+        for (name, value) in [("code", code.as_str()), ("from", "start"), ("into", "/"), ("policy", "clean")]
+        {
+            write!(body, "--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                .unwrap();
         }
         let head = "--X\r\nContent-Disposition: form-data; name=\"archive\"; filename=\"mine.zip\"\r\n\r\n";
         body.extend([head.as_bytes(), &zip, b"\r\n--X--\r\n"].concat());

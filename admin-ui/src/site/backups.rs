@@ -109,18 +109,21 @@ pub(super) fn back_up(ui: &AdminUi, request: &PageRequest) -> Result<PageAnswer,
     let folder = operations.data_folder().join(FOLDER).join(&name);
     let database = request.trunk().clone();
     let begun = ui.tasks.start(
-        about(request, Job::BackUp, format!("Backup `{name}`")),
+        about(request, Job::BackUp, format!("Backup “{name}”")),
         clock(request),
         move |progress| {
             let failed =
                 |error: &bough_store::BackupError| Failed::because("The site could not be backed up.", error);
+            let parent = folder.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent)
+                .map_err(|error| Failed::because("The folder for backups cannot be made.", &error))?;
             let mut target = BackupFolder::open(&folder).map_err(|error| failed(&error))?;
             let report = database
                 .backup(&mut target, &mut |done, total| progress.tell(done, total))
                 .map_err(|error| failed(&error))?;
             Ok(Outcome {
                 sentence: format!(
-                    "`{name}` holds the site as it was at {} UTC.",
+                    "“{name}” holds the site as it was at {} UTC.",
                     Time::of_micros(report.head.as_micros()).utc
                 ),
                 facts: vec![

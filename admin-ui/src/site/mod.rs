@@ -176,7 +176,7 @@ fn facts(request: &PageRequest) -> Result<Facts, PageError> {
         versions_url: request.top_url(&["versions"]),
         cache: text::bytes(status.cache_bytes),
         tail: format!(
-            "{} waiting to be written ({})",
+            "{} in memory that are not in its files yet ({})",
             text::counted(status.tail_entries, "entry", "entries"),
             text::bytes(status.tail_bytes)
         ),

@@ -98,25 +98,30 @@ pub(super) fn pack(ui: &AdminUi, request: &PageRequest) -> Result<PageAnswer, Pa
 }
 
 fn outcome(before: Tid, report: PackReport, is_look: bool) -> Outcome {
-    let sentence = match (report.records_dropped > 0 || report.bytes_freed > 0, is_look) {
-        (false, _) => "There is nothing to forget.".to_owned(),
-        (true, true) => format!(
+    let is_nothing = report.records_dropped == 0 && report.bytes_freed == 0;
+    let sentence = match (is_nothing, is_look) {
+        (true, _) => "There is nothing to forget.".to_owned(),
+        (false, true) => format!(
             "It would free {} of {}.",
             text::bytes(report.bytes_freed),
             text::bytes(report.bytes_before)
         ),
-        (true, false) => {
+        (false, false) => {
             format!("It freed {} of {}.", text::bytes(report.bytes_freed), text::bytes(report.bytes_before))
         }
     };
     Outcome {
         sentence,
-        facts: vec![
-            ("Earlier states of objects that go", text::grouped(report.records_dropped)),
-            ("Deleted objects that go for good", text::grouped(report.objects_dropped)),
-            ("Contents that go", text::grouped(report.contents_dropped)),
-            ("Space that becomes free", text::bytes(report.bytes_freed)),
-        ],
+        facts: if is_nothing {
+            Vec::new()
+        } else {
+            vec![
+                ("Earlier states of objects that go", text::grouped(report.records_dropped)),
+                ("Deleted objects that go for good", text::grouped(report.objects_dropped)),
+                ("Contents that go", text::grouped(report.contents_dropped)),
+                ("Space that becomes free", text::bytes(report.bytes_freed)),
+            ]
+        },
         packed: Some(Packed { before, report }),
         ..Outcome::default()
     }

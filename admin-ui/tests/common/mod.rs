@@ -238,7 +238,9 @@ impl Browser<'_> {
             .body(Body::from(body))
             .unwrap();
         for (name, value) in headers {
-            request.headers_mut().insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         request.extensions_mut().insert(ConnectInfo(self.address.parse::<SocketAddr>().unwrap()));
         let response = self.site.router.clone().oneshot(request).await.unwrap();
