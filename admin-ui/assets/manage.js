@@ -15,3 +15,5 @@ import "./upload.js";
 import "./add.js";
 import "./path-picker.js";
 import "./ticks.js";
+import "./tasks.js";
+import "./archive.js";

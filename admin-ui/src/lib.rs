@@ -22,30 +22,59 @@ mod find;
 mod frame;
 mod history;
 mod message;
+mod operations;
 mod page;
 mod past;
 mod people;
 mod security;
+mod site;
+mod start;
 mod style;
+mod tasks;
 mod text;
 mod tree;
 mod undo;
 mod users;
 mod versions;
 
+use std::sync::Arc;
+
 use bough_core::security::permission::MANAGE;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
+
+pub use crate::operations::{ArchiveImport, Imported, OperationError, Operations};
+pub use crate::tasks::Progress;
+use crate::tasks::Tasks;
 
 /// The view behind which the pages are.
 pub const VIEW: &str = "manage";
 
 /// The management pages of a site.
-#[derive(Debug, Default)]
-pub struct AdminUi {}
+#[derive(Clone, Debug, Default)]
+pub struct AdminUi {
+    tasks: Arc<Tasks>,
+    operations: Option<Arc<dyn Operations>>,
+}
+
+impl AdminUi {
+    /// The pages of a site that a program serves from a folder.
+    pub fn new(operations: Arc<dyn Operations>) -> Self {
+        Self { operations: Some(operations), ..Self::default() }
+    }
+
+    /// Asks the work in the background to stop, as the server does before it ends.
+    pub fn stop(&self) {
+        self.tasks.cancel_all();
+    }
+}
 
 impl Pages for AdminUi {
     fn view(&self) -> &str {
         VIEW
+    }
+
+    fn first_page(&self) -> Option<&[&str]> {
+        Some(&["start"])
     }
 
     fn answer(&self, request: &PageRequest) -> Result<PageAnswer, PageError> {
@@ -67,6 +96,9 @@ impl AdminUi {
             return Err(PageError::refused(
                 "the management pages are on the site's own host: there, a version is managed below /@v/NAME/",
             ));
+        }
+        if !request.actor().is_known() && request.has_no_users()? {
+            return start::first(request);
         }
         let object = match request.place() {
             PagePlace::Object(object) => object,
@@ -100,6 +132,8 @@ impl AdminUi {
             ["acquisition", steps @ ..] => acquisition::answer(request, steps),
             ["security", steps @ ..] => security::answer(request, steps),
             ["users", steps @ ..] => users::answer(request, steps),
+            ["site", behind @ ..] => site::answer(self, request, behind),
+            ["start"] => start::answer(self, request),
             _ => Err(PageError::not_found()),
         }
     }

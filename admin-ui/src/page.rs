@@ -31,7 +31,7 @@ struct FailedPage {
 /// The page that says what went wrong: in the frame, as far as that can be shown.
 pub(crate) fn failed(request: &PageRequest, error: PageError) -> Result<PageAnswer, PageError> {
     if error.is_internal() {
-        tracing::error!(error = error.story(), "a management page failed");
+        request.record_failure(&error);
     }
     let object = match request.place() {
         PagePlace::Object(object) | PagePlace::Missing(object) => object,

@@ -2,9 +2,11 @@
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use bough::core::Tid;
+use bough::core::security::Authority;
+use bough::core::{Oid, Tid};
 use bough::store::Note;
 use serde::Serialize;
 
@@ -21,6 +23,19 @@ pub(crate) trait Asker {
 
     /// Who asks.
     fn principal(&self) -> &str;
+
+    /// Under whose rights it is done; none where whoever asks holds the folder itself, and may everything.
+    fn rights(&self) -> Option<&Rights> {
+        None
+    }
+}
+
+/// The rights of somebody who does not hold the folder.
+#[derive(Clone)]
+pub(crate) struct Rights {
+    pub(crate) authority: Arc<dyn Authority>,
+    /// The user to whom belongs what is added.
+    pub(crate) maker: Option<Oid>,
 }
 
 impl dyn Asker + '_ {
@@ -38,7 +53,11 @@ impl dyn Asker + '_ {
 
     /// The note of an ordinary commit by whoever asks.
     pub(crate) fn note(&self, sentence: impl Into<String>) -> Note {
-        Note::edit(sentence).by(self.principal())
+        let note = Note::edit(sentence).by(self.principal());
+        match self.rights() {
+            Some(rights) => note.under(Arc::clone(&rights.authority)),
+            None => note,
+        }
     }
 
     /// The next item, or none at the end.
@@ -111,6 +130,7 @@ pub(crate) struct Here<'a> {
     pub(crate) show: &'a mut dyn FnMut(Reply) -> Result<(), Failure>,
     /// What the client's own thread reads; none for commands that bring nothing.
     pub(crate) brought: Option<Receiver<Result<Brought, Failure>>>,
+    pub(crate) rights: Option<Rights>,
 }
 
 impl Asker for Here<'_> {
@@ -127,6 +147,10 @@ impl Asker for Here<'_> {
 
     fn principal(&self) -> &str {
         &self.principal
+    }
+
+    fn rights(&self) -> Option<&Rights> {
+        self.rights.as_ref()
     }
 }
 

@@ -47,7 +47,7 @@ fn failed(folder: &std::path::Path) -> impl Fn(&(dyn std::error::Error + 'static
 impl SiteCommand for Backup {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let mut target = Sender { there: &self.there, asker, failure: None };
-        let backed_up = site.database().backup(&mut target, &mut |_, _| {});
+        let backed_up = site.database().backup(&mut target, &mut bough::store::unwatched);
         if let Some(failure) = target.failure.take() {
             return Err(failure);
         }

@@ -17,7 +17,7 @@ use bough::store::OpenReport;
 use super::asker::Here;
 use super::failure::{Code, Failure};
 use super::protocol::{Brought, Opening, PROTOCOL, Reply};
-use super::request::{Request, show};
+use super::request::{Feed, Request, SiteCommand, show};
 use super::screen::{Screen, remark};
 use super::{opening, socket};
 
@@ -88,26 +88,33 @@ fn work(site: &Site, request: &Request, screen: &mut Screen) -> Result<(), Failu
         Some(receiver) => receiver.take(reply, screen),
         None => show(command, reply, screen),
     };
-    let principal = principal();
-    if !command.brings() {
-        let mut here = Here { principal, show: &mut show, brought: None };
-        command.execute(site, &mut here)?;
-        return show(Reply::Done);
+    let here = Here { principal: principal(), show: &mut show, brought: None, rights: None };
+    match command.brings() {
+        true => work_with(site, command, here, &|feed| command.feed(feed))?,
+        false => command.execute(site, &mut { here })?,
     }
+    show(Reply::Done)
+}
+
+/// Does the work of a command that brings contents. What `bring` feeds is read by a thread of its own, a little ahead.
+pub(crate) fn work_with(
+    site: &Site,
+    command: &dyn SiteCommand,
+    here: Here<'_>,
+    bring: &(dyn Fn(&mut Feed<'_>) -> Result<(), Failure> + Sync),
+) -> Result<(), Failure> {
     thread::scope(|scope| {
         let (sender, brought) = sync_channel::<Result<Brought, Failure>>(BROUGHT_MAX);
         scope.spawn(move || {
             let ended = || Failure::refused("the work ended before all was read");
-            let fed = command.feed(&mut |brought| sender.send(Ok(brought)).map_err(|_| ended()));
+            let fed = bring(&mut |brought| sender.send(Ok(brought)).map_err(|_| ended()));
             if let Err(failure) = fed {
                 // Nobody listens any more if the work failed first; that is then what is told.
                 let _ = sender.send(Err(failure));
             }
         });
-        let mut here = Here { principal, show: &mut show, brought: Some(brought) };
-        command.execute(site, &mut here)
-    })?;
-    show(Reply::Done)
+        command.execute(site, &mut Here { brought: Some(brought), ..here })
+    })
 }
 
 /// Lets the server do the work.

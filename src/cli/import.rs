@@ -152,19 +152,19 @@ fn ask_for_policy() -> Result<PolicyFlags, Failure> {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Row {
+pub(crate) enum Row {
     Change { change: String, path: String },
     Summary(Summary),
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Summary {
-    tid: Option<String>,
-    sentence: String,
-    added: u64,
-    changed: u64,
-    deleted: u64,
-    left: u64,
+pub(crate) struct Summary {
+    pub(crate) tid: Option<String>,
+    pub(crate) sentence: String,
+    pub(crate) added: u64,
+    pub(crate) changed: u64,
+    pub(crate) deleted: u64,
+    pub(crate) left: u64,
     /// Files whose content was new or changed, and how much that was.
     files: u64,
     bytes: u64,
@@ -172,7 +172,7 @@ struct Summary {
     /// Where it went.
     path: String,
     /// How far it is trusted there, and why.
-    policy: String,
+    pub(crate) policy: String,
     policy_from: PolicyFrom,
     /// Where the source itself says something else, the first of them: path and policy.
     policies: Vec<(String, String)>,
@@ -180,7 +180,7 @@ struct Summary {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum PolicyFrom {
+pub(crate) enum PolicyFrom {
     /// It was asked for.
     Flag,
     /// Nobody said anything.
@@ -190,9 +190,33 @@ enum PolicyFrom {
     Site,
 }
 
+impl Import {
+    /// Importing an archive that was looked at already, as others than the command line ask for it.
+    pub(crate) fn of_plan(
+        plan: Arc<Plan>,
+        source_name: String,
+        path: String,
+        policy: Option<ContentPolicy>,
+        (delete, skip_bad): (bool, bool),
+    ) -> Self {
+        Self {
+            source: PathBuf::new(),
+            path,
+            dry_run: false,
+            delete,
+            exclude: Vec::new(),
+            skip_bad,
+            policy: policy.map(PolicyFlags::of).unwrap_or_default(),
+            source_name,
+            plan: Some(plan),
+        }
+    }
+}
+
 impl SiteCommand for Import {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let mut importer = Importer::new(self, site)?;
+        importer.draft.set_maker(asker.rights().and_then(|rights| rights.maker));
         while let Some(json) = asker.item()? {
             let item: Item = typed(json)?;
             importer.take(&item, asker)?;

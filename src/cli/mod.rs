@@ -2,7 +2,7 @@
 //!
 //! Code map: `request` (what a command is), `protocol` (what travels), `asker` (the one who asked, as the command's
 //! work sees it), `client` and `socket` (the two ends), `opening` (the data folder), `screen` and `failure` (what a
-//! person sees), `in_version` (`--version NAME`); `moment`, `next`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
+//! person sees), `in_version` (`--version NAME`), `managing` (what the management pages ask of the program); `moment`, `next`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
 //! `source` are what several commands share; `account`, `password` and `rights` what those
 //! about users and permissions do.
 
@@ -14,6 +14,7 @@ mod failure;
 mod glob;
 mod in_version;
 mod listener;
+mod managing;
 mod moment;
 mod next;
 mod opening;

@@ -1,5 +1,6 @@
 //! Progress of long work: a bar on the standard error, where a person watches it.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -42,14 +43,15 @@ impl<'a> Told<'a> {
         Self { what, asker, last: Instant::now() }
     }
 
-    pub(crate) fn tell(&mut self, done: u64, total: u64) {
+    pub(crate) fn tell(&mut self, done: u64, total: u64) -> ControlFlow<()> {
         if self.last.elapsed() < TOLD_EVERY || total == 0 {
-            return;
+            return ControlFlow::Continue(());
         }
         self.last = Instant::now();
         let percent = done.saturating_mul(100) / total;
         // One who went away is told nothing; the work is safe at every point.
         let _ = self.asker.send(Reply::Remark(format!("{} {percent} %", self.what)));
+        ControlFlow::Continue(())
     }
 }
 

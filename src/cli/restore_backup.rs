@@ -1,5 +1,6 @@
 //! `restore-backup`: a backup becomes a data folder again.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use bough::store::restore_backup;
@@ -23,7 +24,11 @@ impl RestoreBackup {
     pub(crate) fn run(&self, screen: &mut Screen) -> Result<(), Failure> {
         let message = || format!("cannot restore `{}` to `{}`", self.backup.display(), self.folder.display());
         let bar = progress::count("Copying");
-        let report = restore_backup(&self.backup, &self.folder, &mut |done, _| bar.set_position(done))
+        let mut watch = |done, _| {
+            bar.set_position(done);
+            ControlFlow::Continue(())
+        };
+        let report = restore_backup(&self.backup, &self.folder, &mut watch)
             .map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
         bar.finish_and_clear();
         let files = counted(report.files_copied, "file", "files");
@@ -31,7 +36,9 @@ impl RestoreBackup {
         let (site, _) =
             opening::open(&self.folder, None).map_err(|error| opening::refused(&self.folder, error))?;
         let database = site.database();
-        let checked = database.check(&mut |_, _| {}).map_err(|error| Failure::because(message(), &error))?;
+        let checked = database
+            .check(&mut bough::store::unwatched)
+            .map_err(|error| Failure::because(message(), &error))?;
         let head = database.head();
         database.close().map_err(|error| Failure::because(message(), &error))?;
         if !checked.is_sound() {

@@ -84,7 +84,7 @@ mod tests {
             rows.push(row);
             Ok(())
         };
-        let mut asker = Here { principal: "ana".into(), show: &mut show, brought: None };
+        let mut asker = Here { principal: "ana".into(), show: &mut show, brought: None, rights: None };
         answer(&site, tid, "Deleted /docs".into(), &mut asker).unwrap();
 
         let overrun = &rows[0]["overrun"];

@@ -17,7 +17,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use bough::Site;
-use bough::admin_ui::AdminUi;
+use bough::admin_ui::{self, AdminUi};
 use bough::store::{OpenReport, Progress};
 use bough::web::auth::EmergencyUser;
 use bough::web::pages::Pages;
@@ -27,6 +27,7 @@ use tower::ServiceExt;
 use tracing_subscriber::EnvFilter;
 
 use super::failure::{Code, Failure};
+use super::managing::Managing;
 use super::screen::{Form, Screen, remark};
 use super::socket::{self, SocketServer};
 use super::{listener, opening, progress};
@@ -372,7 +373,8 @@ async fn serve(
     if let Ok(bough::web::Ended::Cut { connections }) = serving.await {
         remark(&format!("{connections} connections were cut"));
     }
-    let commands = started?;
+    let (commands, manage) = started?;
+    manage.stop();
     tokio::task::spawn_blocking(move || {
         drop(commands);
         site.close().map_err(Failure::from)
@@ -389,13 +391,14 @@ fn start(
     gate: &Gate,
     config: Config,
     screen: &mut Screen,
-) -> Result<SocketServer, Failure> {
+) -> Result<(SocketServer, AdminUi), Failure> {
     let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
     let welcome = site.accounts().first_administrator_link();
     let welcome = welcome.map_err(|error| Failure::because("cannot look for an administrator", &error))?;
-    let pages: Vec<Arc<dyn Pages>> = vec![Arc::new(AdminUi::default())];
+    let manage = AdminUi::new(Arc::new(Managing::new(data, site.clone())));
+    let pages: Vec<Arc<dyn Pages>> = vec![Arc::new(manage.clone())];
     let config = Config { accounts: Some(site.accounts().clone()), pages, ..config };
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
@@ -403,15 +406,17 @@ fn start(
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{bound}/");
+    let manage_url = format!("{url}@@{}", admin_ui::VIEW);
     let welcome = welcome.map(|path| format!("{}{path}", url.trim_end_matches('/')));
     if screen.form == Form::Json {
         let (pid, data) = (std::process::id(), data.display().to_string());
-        screen.json(&json!({ "url": url, "versions": versions.url("*"), "welcome": welcome, "pid": pid, "data": data }))?;
+        screen.json(&json!({ "url": url, "manage": manage_url, "versions": versions.url("*"), "welcome": welcome, "pid": pid, "data": data }))?;
         screen.flush()?;
-        return Ok(commands);
+        return Ok((commands, manage));
     }
     screen.line(&format!("Bough serves {} at {url}", data.display()))?;
     screen.line(&format!("and its versions at {}/", versions.url("NAME")))?;
+    screen.line(&format!("Manage it at {manage_url}"))?;
     if let Some(welcome) = welcome {
         screen.line("It has no administrator yet; whoever opens this becomes it:")?;
         screen.line(&format!("  {welcome}"))?;
@@ -425,7 +430,7 @@ fn start(
     }
     screen.line("Stop with Ctrl-C")?;
     screen.flush()?;
-    Ok(commands)
+    Ok((commands, manage))
 }
 
 /// Opens the folder; waits for a command that has it, not for another server.

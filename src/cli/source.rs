@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bough::core::Name;
 use indicatif::ProgressBar;
@@ -55,7 +56,8 @@ pub(crate) struct Plan {
     pub(crate) problems: Vec<String>,
     pub(crate) bytes_total: u64,
     source: PathBuf,
-    is_archive: bool,
+    /// The archive that it is, if it is one.
+    archive: Option<Arc<File>>,
 }
 
 /// One thing that a source holds.
@@ -73,13 +75,23 @@ impl Plan {
             Failure::because(format!("cannot import `{}`", source.display()), &error)
                 .with_code(super::failure::Code::NotFound)
         })?;
-        let mut plan = Self { source: source.to_owned(), is_archive: !found.is_dir(), ..Self::default() };
-        plan.push("", ItemKind::Folder, 0, 0);
-        if found.is_dir() {
-            plan.look_at_folder(exclude)
-        } else {
-            plan.look_at_archive(exclude)?
+        if !found.is_dir() {
+            let file = File::open(source)
+                .map_err(|error| Failure::because(format!("cannot import `{}`", source.display()), &error))?;
+            return Self::of_archive(file, source, exclude);
         }
+        let mut plan = Self { source: source.to_owned(), ..Self::default() };
+        plan.push("", ItemKind::Folder, 0, 0);
+        plan.look_at_folder(exclude);
+        plan.items.sort_by_cached_key(|planned| order_key(&planned.item.path));
+        Ok(plan)
+    }
+
+    /// Looks at an archive that is open and nobody else's; `source` is what it is called.
+    pub(crate) fn of_archive(file: File, source: &Path, exclude: &[Glob]) -> Result<Self, Failure> {
+        let mut plan = Self { source: source.to_owned(), archive: Some(Arc::new(file)), ..Self::default() };
+        plan.push("", ItemKind::Folder, 0, 0);
+        plan.look_at_archive(exclude)?;
         plan.items.sort_by_cached_key(|planned| order_key(&planned.item.path));
         Ok(plan)
     }
@@ -147,7 +159,7 @@ impl Plan {
     }
 
     fn look_at_archive(&mut self, exclude: &[Glob]) -> Result<(), Failure> {
-        let mut archive = open_archive(&self.source)?;
+        let Some(mut archive) = self.open_archive()? else { return Ok(()) };
         let refused = |problem: String| {
             Failure::refused(format!("cannot import `{}`: {problem}", self.source.display()))
         };
@@ -156,7 +168,8 @@ impl Plan {
                 format!("it has {} entries, at most {ARCHIVE_ENTRIES_MAX} are taken", archive.len());
             return Err(refused(problem));
         }
-        let length = fs::metadata(&self.source).map_or(0, |found| found.len());
+        let length =
+            self.archive.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len());
         let mut bytes_total = 0_u64;
         let mut kinds: HashMap<String, ItemKind> = HashMap::new();
         let mut found = Vec::new();
@@ -202,7 +215,7 @@ impl Plan {
 
     /// Sends everything, with the bytes of the files.
     pub(crate) fn feed(&self, bar: &ProgressBar, feed: &mut Feed<'_>) -> Result<(), Failure> {
-        let mut archive = if self.is_archive { Some(open_archive(&self.source)?) } else { None };
+        let mut archive = self.open_archive()?;
         for Planned { item, entry } in &self.items {
             feed(Brought::Item(json(item)?))?;
             if item.kind == ItemKind::Folder {
@@ -227,6 +240,18 @@ impl Plan {
         bar.finish_and_clear();
         feed(Brought::End)
     }
+
+    /// The archive that it is, if it is one. Only one reading of it may be under way.
+    fn open_archive(&self) -> Result<Option<ZipArchive<File>>, Failure> {
+        let Some(file) = &self.archive else { return Ok(None) };
+        let message = || format!("cannot import `{}`", self.source.display());
+        let file = file.try_clone().map_err(|error| Failure::because(message(), &error))?;
+        let archive = ZipArchive::new(file).map_err(|error| {
+            let problem = format!("{}: expected a folder or a ZIP archive", message());
+            Failure::because(problem, &error).advise("bough put PATH FILE for a single file")
+        })?;
+        Ok(Some(archive))
+    }
 }
 
 fn look_at_archived(archive: &mut ZipArchive<File>, nth: usize) -> Result<(String, ItemKind, u64), String> {
@@ -250,15 +275,6 @@ fn look_at_archived(archive: &mut ZipArchive<File>, nth: usize) -> Result<(Strin
     }
     let kind = if name.ends_with('/') { ItemKind::Folder } else { ItemKind::File };
     Ok((path.to_owned(), kind, entry.size()))
-}
-
-fn open_archive(source: &Path) -> Result<ZipArchive<File>, Failure> {
-    let message = || format!("cannot import `{}`", source.display());
-    let file = File::open(source).map_err(|error| Failure::because(message(), &error))?;
-    ZipArchive::new(file).map_err(|error| {
-        let problem = format!("{}: expected a folder or a ZIP archive", message());
-        Failure::because(problem, &error).advise("bough put PATH FILE for a single file")
-    })
 }
 
 /// Sends the content of one file; `-` is the standard input.

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bough_core::Tid;
 
+use crate::check::Watch;
 use crate::database::Database;
 use crate::disk::{Disk, DiskFile, FolderDisk, read_whole, replace_whole};
 use crate::log::{AppendError, Packable};
@@ -59,6 +61,9 @@ pub enum BackupError {
     /// A backup into a data folder.
     #[error("cannot back up into `{}`: it is a data folder", .0.display())]
     DataFolder(PathBuf),
+    /// Whoever watched it said so.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 fn copy_error(path: &str) -> impl FnOnce(io::Error) -> BackupError + use<> {
@@ -195,14 +200,14 @@ fn files_of(disk: &dyn Disk) -> Result<Vec<String>, BackupError> {
 
 impl Database {
     /// Copies everything that the target does not have of an earlier backup of this database. `progress` is called with
-    /// the files looked at so far and their number.
+    /// the files looked at so far and their number; where it breaks off, so does the backup, and the next one goes on there.
     ///
     /// # Errors
     /// See [`BackupError`].
     pub fn backup(
         &self,
         to: &mut dyn BackupTarget,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut Watch<'_>,
     ) -> Result<BackupReport, BackupError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
@@ -230,11 +235,7 @@ impl Database {
 ///
 /// # Errors
 /// See [`BackupError`].
-pub fn restore_backup(
-    from: &Path,
-    to: &Path,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<BackupReport, BackupError> {
+pub fn restore_backup(from: &Path, to: &Path, progress: &mut Watch<'_>) -> Result<BackupReport, BackupError> {
     if !from.join(MANIFEST).is_file() {
         return Err(BackupError::NoBackup(from.to_owned()));
     }
@@ -255,14 +256,21 @@ fn copy_all(
     files: Vec<(String, Option<u64>)>,
     manifest: &[u8],
     mut report: BackupReport,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Watch<'_>,
 ) -> Result<BackupReport, BackupError> {
     let total = files.len() as u64;
     for (done, (path, bytes)) in files.iter().enumerate() {
-        progress(done as u64, total);
-        copy_one(from, to, path, *bytes, &mut report).map_err(copy_error(path))?;
+        let mut go_on = || progress(done as u64, total);
+        if go_on().is_break() {
+            return Err(BackupError::Stopped);
+        }
+        let copied = copy_one(from, to, (path, *bytes), &mut report, &mut go_on);
+        if copied.map_err(copy_error(path))?.is_break() {
+            return Err(BackupError::Stopped);
+        }
     }
-    progress(total, total);
+    // All is copied: to stop now would spare nothing.
+    let _ = progress(total, total);
     let kept: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
     to.finish(manifest, &kept).map_err(copy_error(MANIFEST))?;
     Ok(report)
@@ -271,15 +279,15 @@ fn copy_all(
 fn copy_one(
     from: &dyn Disk,
     to: &mut dyn BackupTarget,
-    path: &str,
-    bytes: Option<u64>,
+    (path, bytes): (&str, Option<u64>),
     report: &mut BackupReport,
-) -> io::Result<()> {
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
     let source = from.open(path)?;
     let bytes = bytes.map_or_else(|| source.len(), Ok)?;
     if to.has(path, bytes)? {
         report.files_kept += 1;
-        return Ok(());
+        return Ok(ControlFlow::Continue(()));
     }
     to.begin(path, bytes)?;
     let mut buffer = vec![0; COPY_BYTES];
@@ -289,9 +297,12 @@ fn copy_one(
         source.read_at(&mut buffer[..length], at)?;
         to.write(&buffer[..length])?;
         at += length as u64;
+        if at < bytes && go_on().is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
     to.end()?;
     report.files_copied += 1;
     report.bytes_copied += bytes;
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

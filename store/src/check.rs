@@ -27,6 +27,21 @@ use crate::snapshot::Snapshot;
 /// How many faults are named one by one.
 const FAULTS_MAX: usize = 1_000;
 
+/// Watches work that takes long: called with how much of it is done, and with all of it. Where it breaks off, the work
+/// stops, safely.
+pub type Watch<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
+/// Watches nothing: the work goes on to its end.
+pub fn unwatched(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+type GoOn<'a> = dyn FnMut() -> Result<(), StoreError> + 'a;
+
+fn go_on(watched: ControlFlow<()>) -> Result<(), StoreError> {
+    if watched.is_break() { Err(StoreError::Stopped) } else { Ok(()) }
+}
+
 /// Something that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -77,11 +92,11 @@ impl CheckReport {
 
 impl Database {
     /// Checks everything, while others read and write. `progress` is called with the bytes of the log read so far and
-    /// their total.
+    /// their total; where it breaks off, so does the check, with [`StoreError::Stopped`].
     ///
     /// # Errors
     /// When the store cannot be read at all; what is wrong with single things is in the report.
-    pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport, StoreError> {
+    pub fn check(&self, progress: &mut Watch<'_>) -> Result<CheckReport, StoreError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
         // Whatever line this handle is on: all of them are checked. Between two commits, so that the index knows everything up to the last tid.
@@ -100,10 +115,12 @@ impl Database {
             parts: Parts::default(),
         };
         check.log(progress)?;
-        check.revisions()?;
-        check.tree()?;
+        let total = check.report.bytes;
+        let mut go_on = || go_on(progress(total, total));
+        check.revisions(&mut go_on)?;
+        check.tree(&mut go_on)?;
         check.versions()?;
-        check.blobs()?;
+        check.blobs(&mut go_on)?;
         Ok(check.report)
     }
 }
@@ -121,7 +138,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn log(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
+    fn log(&mut self, progress: &mut Watch<'_>) -> Result<(), StoreError> {
         let log = Arc::clone(&self.engine.log);
         let last = self.last;
         let (mut bytes, total) = (0, self.report.bytes);
@@ -135,7 +152,7 @@ impl Check<'_> {
                 Visited::Frame(frame) if frame.header.tid > last => return Ok(ControlFlow::Break(())),
                 Visited::Frame(frame) => {
                     bytes += frame.header.frame_bytes();
-                    progress(bytes, total);
+                    go_on(progress(bytes, total))?;
                     self.frame(&frame)?;
                 }
             }
@@ -272,7 +289,7 @@ impl Check<'_> {
     }
 
     /// Reads every revision that the index knows: all must be in the log, and all they name must be there.
-    fn revisions(&mut self) -> Result<(), StoreError> {
+    fn revisions(&mut self, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
         let engine = self.engine;
         let (mut from, below) = (keys::all_revisions().0.to_vec(), keys::all_revisions().1);
         loop {
@@ -282,6 +299,7 @@ impl Check<'_> {
                 if batch.len() < 1_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
             let Some((last, _)) = batch.last() else { return Ok(()) };
+            go_on()?;
             from = [&last[..], &[0]].concat();
             for (key, value) in &batch {
                 let parsed = keys::parse_revision(key).zip(keys::RevisionAt::from_bytes(value));
@@ -354,13 +372,14 @@ impl Check<'_> {
     }
 
     /// Walks every object that stands somewhere at the head, and every name that leads to one.
-    fn tree(&mut self) -> Result<(), StoreError> {
+    fn tree(&mut self, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
         let mut checker = Checker::default();
         let (mut from, below) = (keys::all_revisions().0.to_vec(), keys::all_revisions().1);
         let head = bough_core::Snapshot::tid(self.snapshot);
         while let Some((key, _)) = self.engine.index.first(&from, &below)? {
             let Some((oid, line, _)) = keys::parse_revision(&key) else { break };
             from = keys::revisions_end(oid, line).into();
+            go_on()?;
             if line != self.snapshot.line() {
                 continue;
             }
@@ -414,8 +433,9 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn blobs(&mut self) -> Result<(), StoreError> {
+    fn blobs(&mut self, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
         for (blob, oid) in std::mem::take(&mut self.blobs) {
+            go_on()?;
             self.report.blobs += 1;
             if let Err(error) = self.blob(&blob) {
                 let path = self.path(oid);

@@ -63,6 +63,9 @@ pub enum StoreError {
         /// What.
         what: String,
     },
+    /// Whoever watched long work said so.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 /// How often something can be moved while it is read before that is an error.

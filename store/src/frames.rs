@@ -181,7 +181,7 @@ mod tests {
             assert!(flaws.contains(&Flaw::Incomplete), "{flaws:?}");
             assert_eq!(database.text(), format!("/after\n{before}"));
             assert!(database.commit_record(big).is_err() && database.commit_record(after).is_ok());
-            let faults = database.check(&mut |_, _| ()).unwrap().faults;
+            let faults = database.check(&mut crate::unwatched).unwrap().faults;
             assert!(faults.iter().any(|fault| fault.what.contains("lacks a part")), "{faults:?}");
             assert!(faults.iter().all(|fault| !fault.what.contains("the index")), "{faults:?}");
             in_parts(&database, "/big");
@@ -208,7 +208,7 @@ mod tests {
         assert!(report.damage.is_empty(), "{:?}", report.damage);
         assert_eq!((database.head(), database.text().as_str()), (head, text.as_str()));
         let assert_sound = |database: &Database, when| {
-            let report = database.check(&mut |_, _| ()).unwrap();
+            let report = database.check(&mut crate::unwatched).unwrap();
             assert!(report.is_sound(), "{when}: {:?}", report.faults);
         };
         assert_sound(&database, "after the crash");
@@ -217,7 +217,7 @@ mod tests {
         database.set("/again/p0", "text", "2");
         database.set("/again/p0", "text", "3");
         let text = database.text();
-        let packed = database.pack(database.head(), false, &mut |_, _| ()).unwrap();
+        let packed = database.pack(database.head(), false, &mut crate::unwatched).unwrap();
         assert!(packed.segments_rewritten > 0, "{packed:?}");
         assert_eq!(database.text(), text);
         assert_sound(&database, "after a pack");

@@ -49,7 +49,7 @@ mod undo_tests;
 mod upkeep_tests;
 
 pub use backup::{BackupError, BackupFolder, BackupReport, BackupTarget, restore_backup};
-pub use check::{CheckReport, Fault};
+pub use check::{CheckReport, Fault, Watch, unwatched};
 pub use commit::CommitError;
 pub use database::{Database, OpenError, OpenReport, Options, Status, SystemClock, UuidSource};
 pub use draft::{BlobError, Draft};

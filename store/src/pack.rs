@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use bough_core::value::Digest;
 use bough_core::{Oid, Tid};
 
-use crate::check::kept_by;
+use crate::check::{Watch, kept_by};
 use crate::commit::CommitError;
 use crate::database::Database;
 use crate::engine::{Engine, Revision, StoreError};
@@ -78,6 +78,9 @@ pub enum PackError {
     /// A content's file could not be removed.
     #[error("cannot remove the file of a content")]
     Blob(#[source] std::io::Error),
+    /// Whoever watched it said so.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl From<LogError> for PackError {
@@ -94,7 +97,7 @@ impl From<IndexError> for PackError {
 
 impl Database {
     /// Forgets what only states before `before` need. With `dry_run` it only says what it would do, exactly.
-    /// `progress` is called with the segments looked at so far and their number.
+    /// `progress` is called with the segments looked at so far and their number; where it breaks off, so does the pack.
     ///
     /// # Errors
     /// See [`PackError`].
@@ -102,7 +105,7 @@ impl Database {
         &self,
         before: Tid,
         dry_run: bool,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut Watch<'_>,
     ) -> Result<PackReport, PackError> {
         let _maintenance = self.inner.maintenance.lock();
         let engine = &self.inner.engine;
@@ -110,7 +113,7 @@ impl Database {
         held_by.retain(|(_, needed)| *needed < before.min(engine.head()));
         let horizon = self.move_horizon(before, dry_run)?;
         engine.watch_pins(true);
-        let packed = Pack::mark(self, engine, horizon, dry_run).and_then(|pack| pack.run(progress));
+        let packed = Pack::mark(self, engine, horizon, dry_run, progress).and_then(|pack| pack.run(progress));
         engine.watch_pins(false);
         Ok(PackReport { held_by, ..packed? })
     }
@@ -220,6 +223,10 @@ struct Pack<'a> {
     report: PackReport,
 }
 
+fn go_on(watched: ControlFlow<()>) -> Result<(), PackError> {
+    if watched.is_break() { Err(PackError::Stopped) } else { Ok(()) }
+}
+
 /// What becomes of one frame.
 struct Rewritten {
     header: FrameHeader,
@@ -237,6 +244,7 @@ impl<'a> Pack<'a> {
         engine: &'a Arc<Engine>,
         horizon: Tid,
         dry_run: bool,
+        progress: &mut Watch<'_>,
     ) -> Result<Self, PackError> {
         let report = PackReport { horizon, bytes_before: engine.log.bytes(), ..PackReport::default() };
         let mut pack = Self {
@@ -251,7 +259,9 @@ impl<'a> Pack<'a> {
         let mut reach = Reach { engine, horizon, known: HashMap::new(), held: HashSet::new() };
         let (mut now, mut then) = (HashSet::new(), HashSet::new());
         let mut containers = reach.hold_what_versions_touched()?;
+        let segments = engine.log.segments().len() as u64;
         each_object(engine, &mut |oid, line, newest| {
+            go_on(progress(0, segments))?;
             if line == LineId::TRUNK && (newest > horizon || reach.held.contains(&oid)) {
                 reach.containers((line, Tid::MAX), oid, &mut now)?;
                 reach.containers((line, horizon), oid, &mut then)?;
@@ -260,6 +270,7 @@ impl<'a> Pack<'a> {
         })?;
         containers.extend(now.into_iter().chain(then));
         each_object(engine, &mut |oid, line, _| {
+            go_on(progress(0, segments))?;
             let stands_in_it = line == LineId::TRUNK && containers.contains(&oid);
             pack.mark_object(line, oid, stands_in_it, &mut reach)
         })?;
@@ -323,7 +334,7 @@ impl<'a> Pack<'a> {
             && self.engine.view(line, self.engine.head())?.ground < self.report.horizon)
     }
 
-    fn run(mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<PackReport, PackError> {
+    fn run(mut self, progress: &mut Watch<'_>) -> Result<PackReport, PackError> {
         let segments = self.engine.log.segments();
         // Items of drafts under way are in no record yet.
         let staging = self.engine.staging.lock().values().next().map(|position| position.segment);
@@ -337,11 +348,10 @@ impl<'a> Pack<'a> {
         let total = closed.len() as u64;
         // The newest first: a record comes after the contents that it names, and must go before them.
         for (done, (segment, bytes)) in closed.into_iter().rev().enumerate() {
-            progress(done as u64, total);
+            go_on(progress(done as u64, total))?;
             self.segment(segment, bytes)?;
         }
-        self.blobs()?;
-        progress(total, total);
+        self.blobs(&mut || go_on(progress(total, total)))?;
         Ok(self.report)
     }
 
@@ -476,8 +486,9 @@ impl<'a> Pack<'a> {
     }
 
     /// Removes the files of contents that no record names.
-    fn blobs(&mut self) -> Result<(), PackError> {
+    fn blobs(&mut self, go_on: &mut dyn FnMut() -> Result<(), PackError>) -> Result<(), PackError> {
         for digest in self.engine.blobs.all().map_err(PackError::Blob)? {
+            go_on()?;
             // Held while the file goes: a draft pins a content before it looks whether its file is there.
             let pins = self.engine.pins.lock();
             if self.contents.contains(&digest) || pins.holds(&digest) {

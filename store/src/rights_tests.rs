@@ -146,7 +146,7 @@ fn writers_at_once_are_judged_each_for_himself() {
     });
     let expected = format!("title={mia} 24");
     assert!(database.text().contains(&expected), "{}", database.text());
-    assert!(database.check(&mut |_, _| {}).unwrap().is_sound());
+    assert!(database.check(&mut crate::unwatched).unwrap().is_sound());
 }
 
 #[test]
@@ -248,8 +248,8 @@ fn settings_have_a_history_a_blame_and_go_through_a_pack() {
     let setting = Setting { roles: roles("A"), acquire: true };
     assert_eq!(past.content(&permission), Some(&Content::Setting(setting)));
 
-    database.pack(third, false, &mut |_, _| {}).unwrap();
-    assert!(database.check(&mut |_, _| {}).unwrap().is_sound());
+    database.pack(third, false, &mut crate::unwatched).unwrap();
+    assert!(database.check(&mut crate::unwatched).unwrap().is_sound());
     assert_eq!(blame(&database), [second; 4]);
     drop(database);
     let database = open_on(Arc::new(disk));

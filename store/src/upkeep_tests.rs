@@ -1,5 +1,6 @@
 //! Check, pack and backup, as those who run a site see them.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bough_core::{Oid, Snapshot as _, Tid};
@@ -10,7 +11,7 @@ use crate::testing::{name, open_on, path, seed, seeded, site_text, small_options
 use crate::{CheckReport, Database, HistoryError, Note, Options, PackReport, UndoChoices, UndoError};
 
 fn check(database: &Database) -> CheckReport {
-    database.check(&mut |_, _| {}).unwrap()
+    database.check(&mut crate::unwatched).unwrap()
 }
 
 fn assert_sound(database: &Database, when: &str) {
@@ -19,7 +20,7 @@ fn assert_sound(database: &Database, when: &str) {
 }
 
 fn pack(database: &Database, before: Tid) -> PackReport {
-    database.pack(before, false, &mut |_, _| {}).unwrap()
+    database.pack(before, false, &mut crate::unwatched).unwrap()
 }
 
 fn long(letter: char) -> String {
@@ -92,7 +93,7 @@ fn a_pack_keeps_the_present_and_forgets_the_past() {
     with_a_past(&database);
     let (text, head, commits) = (database.text(), database.head(), database.commits(None, 100).unwrap());
     let first = commits[commits.len() - 2].tid;
-    let dry = database.pack(head, true, &mut |_, _| {}).unwrap();
+    let dry = database.pack(head, true, &mut crate::unwatched).unwrap();
     assert_eq!(database.status().horizon, Tid::ZERO, "a dry run changes nothing");
     let packed = pack(&database, head);
     assert_eq!(packed.bytes_freed, dry.bytes_freed, "{packed:?} {dry:?}");
@@ -185,7 +186,7 @@ fn packs_and_edits_at_once_lose_nothing() {
             });
         }
         for _ in 0..10 {
-            database.pack(database.head(), false, &mut |_, _| {}).unwrap();
+            database.pack(database.head(), false, &mut crate::unwatched).unwrap();
         }
     });
     pack(&database, Tid::MAX);
@@ -213,7 +214,7 @@ fn a_pack_is_safe_wherever_it_stops() {
         {
             let (disk, database) = build();
             disk.stop_after(disk.operations() + stop);
-            let _ = database.pack(Tid::MAX, false, &mut |_, _| {});
+            let _ = database.pack(Tid::MAX, false, &mut crate::unwatched);
             let disk = disk.after_crash(seed, mode);
             let database = open_on(Arc::new(disk));
             assert_eq!(database.text(), text, "stopped after {stop}, {mode:?}");
@@ -237,7 +238,7 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
     database.commit(draft, Note::edit("Big")).unwrap();
     let back_up = || {
         let mut target = crate::BackupFolder::open(&backup).unwrap();
-        database.backup(&mut target, &mut |_, _| {}).unwrap()
+        database.backup(&mut target, &mut crate::unwatched).unwrap()
     };
     let first = back_up();
     assert_eq!(first.head, database.head());
@@ -245,7 +246,7 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
     database.set("/b/q", "title", "after the backup");
     let restored = |name: &str| {
         let to = folder.path().join(name);
-        crate::restore_backup(&backup, &to, &mut |_, _| {}).unwrap();
+        crate::restore_backup(&backup, &to, &mut crate::unwatched).unwrap();
         let (database, _) = Database::open(&to, small_options()).unwrap();
         assert_sound(&database, name);
         database.text()
@@ -258,9 +259,10 @@ fn a_backup_restores_to_the_commit_it_was_made_at_and_the_next_copies_only_what_
     back_up();
     assert_eq!(restored("three"), database.text());
 
-    let error = crate::restore_backup(&backup, &data, &mut |_, _| {}).unwrap_err();
+    let error = crate::restore_backup(&backup, &data, &mut crate::unwatched).unwrap_err();
     assert!(matches!(error, crate::BackupError::NotEmpty(_)), "{error}");
-    let error = crate::restore_backup(folder.path(), &folder.path().join("x"), &mut |_, _| {}).unwrap_err();
+    let error =
+        crate::restore_backup(folder.path(), &folder.path().join("x"), &mut crate::unwatched).unwrap_err();
     assert!(matches!(error, crate::BackupError::NoBackup(_)), "{error}");
     let error = crate::BackupFolder::open(&data).err().unwrap();
     assert!(matches!(error, crate::BackupError::DataFolder(_)), "{error}");
@@ -287,4 +289,44 @@ fn a_record_goes_before_the_contents_that_it_names() {
     let packed = pack(&database, Tid::MAX);
     assert_eq!((packed.objects_dropped, packed.contents_dropped), (8, 7));
     assert_sound(&database, "after the pack");
+}
+
+#[test]
+fn long_work_stops_where_whoever_watches_it_says_so_and_can_be_done_again() {
+    let disk = MemoryDisk::new();
+    let database = open_on(Arc::new(disk));
+    with_a_past(&database);
+    let before = site_text(&database.snapshot());
+    let folder = tempfile::tempdir().unwrap();
+    // After ever more steps, until it comes to its end in fewer; how often it was stopped.
+    let stopped = |work: &dyn Fn(&mut crate::Watch<'_>) -> Result<(), String>| {
+        for times in 0_usize.. {
+            let mut left = (1 << times) - 1;
+            let done = work(&mut |_, _| {
+                left -= 1;
+                if left < 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_sound(&database, "after it was stopped");
+            assert_eq!(site_text(&database.snapshot()), before);
+            match done {
+                Ok(()) => return times,
+                Err(error) => assert_eq!(error, "it was stopped"),
+            }
+        }
+        unreachable!("it never ends")
+    };
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let checks = stopped(&|watch| database.check(watch).map(drop).map_err(|error| text(&error)));
+    let backup = |watch: &mut crate::Watch<'_>| {
+        let mut to = crate::BackupFolder::open(&folder.path().join("backup")).unwrap();
+        database.backup(&mut to, watch).map(drop).map_err(|error| text(&error))
+    };
+    let backups = stopped(&backup);
+    let packs =
+        stopped(&|watch| database.pack(Tid::MAX, false, watch).map(drop).map_err(|error| text(&error)));
+    assert!(checks > 3 && backups > 1 && packs > 3, "{checks}, {backups}, {packs}");
+    crate::restore_backup(&folder.path().join("backup"), &folder.path().join("to"), &mut crate::unwatched)
+        .unwrap();
+    let (restored, _) = Database::open(&folder.path().join("to"), small_options()).unwrap();
+    assert_eq!(site_text(&restored.snapshot()), before);
 }

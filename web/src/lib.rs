@@ -16,6 +16,7 @@ mod conditional;
 mod config;
 mod content;
 mod error;
+mod failures;
 mod hosts;
 pub mod pages;
 mod patience;

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use bough_admin_ui::AdminUi;
 use bough_core::transaction::TransactionError;
 use bough_core::{Name, ObjectPath, Oid, Snapshot as _, Tid, Value};
@@ -110,8 +111,22 @@ impl TestSite {
         let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(AdminUi::default())];
         let router = app(database.clone(), Config { password_cost: CHEAP, pages, ..Config::default() });
         let site = Self { database, router };
+        let site = Self::with(AdminUi::default());
         site.add_user("admin", &["Manager"]);
         site
+    }
+
+    /// A site with these pages and nobody in it.
+    pub fn with(ui: AdminUi) -> Self {
+        Self::opened(ui, Options::new(built_in_types()))
+    }
+
+    /// The same, opened in another way.
+    pub fn opened(ui: AdminUi, options: Options) -> Self {
+        let database = Database::in_memory(options).unwrap();
+        let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(ui)];
+        let router = app(database.clone(), Config { password_cost: CHEAP, pages, ..Config::default() });
+        Self { database, router }
     }
 
     pub fn add_user(&self, user: &str, roles: &[&str]) -> Oid {
@@ -187,6 +202,7 @@ impl TestSite {
     /// A browser that nobody is logged in with.
     pub fn browser(&self) -> Browser<'_> {
         Browser { site: self, cookies: Vec::new() }
+        Browser { site: self, cookies: Vec::new(), address: "192.0.2.1:4000", host: "example.org" }
     }
 
     pub async fn logged_in(&self, user: &str) -> Browser<'_> {
@@ -204,6 +220,33 @@ pub struct Browser<'a> {
 
 impl Browser<'_> {
     async fn send(&mut self, method: &str, url: &str, media_type: &str, body: Vec<u8>) -> Answer {
+    address: &'static str,
+    host: &'static str,
+}
+
+impl Browser<'_> {
+    /// The same at the machine that the site runs on.
+    #[must_use]
+    pub fn at_the_machine(self) -> Self {
+        Self { address: "127.0.0.1:4000", host: "localhost", ..self }
+    }
+
+    /// Gets a page from a link on another site.
+    pub async fn get_from_elsewhere(&mut self, url: &str) -> Answer {
+        self.send_with("GET", url, &[("sec-fetch-site", "cross-site")], Vec::new()).await
+    }
+
+    async fn send(&mut self, method: &str, url: &str, media_type: &str, body: Vec<u8>) -> Answer {
+        self.send_with(method, url, &[("content-type", media_type)], body).await
+    }
+
+    async fn send_with(
+        &mut self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::builder()
             .method(method)
@@ -217,6 +260,18 @@ impl Browser<'_> {
             .body(Body::from(body))
             .unwrap();
         request.extensions_mut().insert(ConnectInfo("192.0.2.1:4000".parse::<SocketAddr>().unwrap()));
+            .header("host", self.host)
+            .header("origin", format!("http://{}", self.host))
+            .header("cookie", cookies.join("; "))
+            .header("user-agent", "Firefox/140.0 Linux")
+            .body(Body::from(body))
+            .unwrap();
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        request.extensions_mut().insert(ConnectInfo(self.address.parse::<SocketAddr>().unwrap()));
         let response = self.site.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

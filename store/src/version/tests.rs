@@ -233,7 +233,7 @@ fn a_version_is_the_same_after_the_log_was_read_again() {
     let trunk = open_on(std::sync::Arc::new(disk));
     let v = trunk.version("v").unwrap();
     assert_eq!((v.text(), trunk.text()), (on_v, on_trunk));
-    assert!(trunk.check(&mut |_, _| {}).unwrap().is_sound());
+    assert!(trunk.check(&mut crate::unwatched).unwrap().is_sound());
     assert!(matches!(merge(&v), Err(VersionError::Conflicts(plan)) if plan.conflicts.len() == 1));
 }
 
@@ -281,7 +281,7 @@ fn pack_keeps_what_a_version_needs_until_that_is_detached() {
         trunk.set("/b", "title", format!("b {round}"));
     }
     let before = v.text();
-    let packed = trunk.pack(trunk.head(), false, &mut |_, _| {}).unwrap();
+    let packed = trunk.pack(trunk.head(), false, &mut crate::unwatched).unwrap();
     let needed = v.version_info().unwrap().needs;
     assert_eq!(packed.held_by, [("v".to_owned(), needed)]);
     assert!(packed.horizon <= needed);
@@ -296,10 +296,10 @@ fn pack_keeps_what_a_version_needs_until_that_is_detached() {
     v.detach(None, Note::edit("Detached")).unwrap().expect("there is something to detach from");
     assert_eq!(v.text(), "/a\n/a/x body=b title=mine\n", "elsewhere it shows the trunk as it is");
     let needed = v.version_info().unwrap().needs;
-    let packed = trunk.pack(needed, false, &mut |_, _| {}).unwrap();
+    let packed = trunk.pack(needed, false, &mut crate::unwatched).unwrap();
     assert!(packed.held_by.is_empty() && packed.records_dropped > 0, "{packed:?}");
     assert_eq!(conflict(&v), met, "what it stands against is not forgotten");
-    assert!(trunk.check(&mut |_, _| {}).unwrap().is_sound());
+    assert!(trunk.check(&mut crate::unwatched).unwrap().is_sound());
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn readable_pages(database: &Database, when: &str) -> usize {
 /// Does everything once that a user might do with a damaged site. Errors are fine.
 fn use_all(database: &Database) {
     let _ = picture(&database.snapshot());
-    let _ = database.check(&mut |_, _| ());
+    let _ = database.check(&mut bough_store::unwatched);
     let commits = database.commits(None, 1_000).unwrap_or_default();
     for commit in &commits {
         let _ = database.changes(commit.tid, 0, 1_000);
@@ -237,7 +237,7 @@ fn a_blob_that_is_gone_or_cut_is_a_clear_error_and_a_changed_one_is_found_by_a_c
             Err(error) => Err(full_text(error)),
         }
     };
-    let is_sound = || must(database.check(&mut |_, _| ()), "checking").is_sound();
+    let is_sound = || must(database.check(&mut bough_store::unwatched), "checking").is_sound();
     assert!(read().as_ref() == Ok(&bytes) && is_sound());
 
     fs::File::options().write(true).open(&file).unwrap().set_len(1_000).unwrap();

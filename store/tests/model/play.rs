@@ -283,7 +283,7 @@ impl Play {
         for (snapshot, at) in &self.snapshots {
             assert_same(snapshot, &self.history[*at].tree, &mut self.chance);
         }
-        let report = self.database().check(&mut |_, _| ()).unwrap();
+        let report = self.database().check(&mut bough_store::unwatched).unwrap();
         assert!(report.is_sound(), "{:?}", report.faults);
         self.reopen();
         let snapshot = self.database().snapshot();

@@ -312,7 +312,7 @@ fn case_31_a_pack_leaves_what_an_open_version_shows_byte_by_byte() {
     trunk.delete("/f");
     let before = image(&v, &oids);
     let needs = v.version_info().unwrap().needs;
-    let report = trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    let report = trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     assert_eq!(report.held_by, [("v".to_owned(), needs)]);
     assert!(report.horizon <= needs, "{report:?}");
     assert_eq!(image(&v, &oids), before);
@@ -320,7 +320,7 @@ fn case_31_a_pack_leaves_what_an_open_version_shows_byte_by_byte() {
     // Not held any more, the history goes, and the trunk is as it was.
     v.discard(false, Note::edit("Discarded")).unwrap();
     let on_trunk = trunk.text();
-    let report = trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    let report = trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     assert_eq!(report.held_by, []);
     assert!(report.horizon > needs && report.records_dropped >= 20, "{report:?}");
     assert_eq!(trunk.text(), on_trunk);
@@ -337,7 +337,7 @@ fn case_31_a_version_is_merged_undone_and_merged_after_a_pack() {
     let tid = merged(&v);
     undo(&trunk, tid);
     trunk.set("/b", "title", "two");
-    trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     let shown = (v.text(), trunk.text());
     assert_sound(&trunk);
     drop((trunk, v));
@@ -361,7 +361,7 @@ fn case_31_a_pack_leaves_what_lies_on_a_discarded_version() {
     trunk.set("/a", "title", "two");
     let shown = w.text();
     for _ in 0..2 {
-        trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+        trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
         trunk.set("/b", "title", "later");
         trunk.set("/b", "title", "two");
     }
@@ -386,7 +386,7 @@ fn case_31_a_pack_keeps_what_a_deleted_object_that_is_written_again_stands_in() 
     update(&w).unwrap();
     merged(&v);
     v.discard(false, Note::edit("Discarded")).unwrap();
-    trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     drop((trunk, v, w));
     assert_sound(&open_on(Arc::new(disk)));
 }
@@ -403,7 +403,7 @@ fn case_31_a_closed_version_that_was_packed_under_cannot_be_opened_again() {
     let shown = v.text();
     trunk.set("/a", "title", "two");
     trunk.delete("/b");
-    trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     drop((trunk, v));
     let trunk = open_on(Arc::new(disk));
     let again = Management { status: Some(LineStatus::Open), ..Management::default() };
@@ -426,7 +426,7 @@ fn case_31_an_update_lets_the_horizon_go_on() {
     let needs = v.version_info().unwrap().needs;
     assert!(needs > first);
     trunk.set("/a", "title", "three");
-    let report = trunk.pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+    let report = trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     assert_eq!((report.horizon, report.held_by), (needs, vec![("v".into(), needs)]));
     assert_eq!(v.text(), "/a title=two\n/b title=mine\n");
     assert_merges(&trunk, &v, "/a title=three\n/b title=mine\n");
@@ -444,11 +444,11 @@ fn case_32_an_open_version_is_in_the_backup_with_its_base() {
     let w = version(&v, "w");
     seed(&w, "/new title=w\n");
     trunk.set("/a", "title", "two");
-    trunk.backup(&mut BackupFolder::open(&backup).unwrap(), &mut |_, _| {}).unwrap();
+    trunk.backup(&mut BackupFolder::open(&backup).unwrap(), &mut bough_store::unwatched).unwrap();
     let shown = [&trunk, &v, &w].map(Database::text);
     v.set("/c", "title", "after the backup");
     trunk.set("/b", "title", "after the backup");
-    restore_backup(&backup, &restored, &mut |_, _| {}).unwrap();
+    restore_backup(&backup, &restored, &mut bough_store::unwatched).unwrap();
     let trunk = Database::open(&restored, small_options()).unwrap().0;
     let (v, w) = (trunk.version("v").unwrap(), trunk.version("w").unwrap());
     assert_eq!([&trunk, &v, &w].map(Database::text), shown);

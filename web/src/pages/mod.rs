@@ -24,6 +24,7 @@ pub use self::answer::{PageAnswer, PageError};
 pub use self::form::{PageFile, PageForm};
 pub use self::request::{PagePlace, PageRequest};
 use crate::error::PublishError;
+pub use crate::failures::InternalFailure;
 use crate::publisher::visit::{Asked, Visit};
 use crate::publisher::{Failure, Publisher, Step, entitle};
 
@@ -38,6 +39,11 @@ pub trait Pages: fmt::Debug + Send + Sync {
     /// # Errors
     /// What the publisher shows an error page for; [`PageError::log_in`] leads to the form to log in.
     fn answer(&self, request: &PageRequest) -> Result<PageAnswer, PageError>;
+
+    /// Which of the pages of `/` whoever set the site up sees first: the steps behind the view, where there is one.
+    fn first_page(&self) -> Option<&[&str]> {
+        None
+    }
 }
 
 impl Publisher {

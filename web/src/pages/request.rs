@@ -25,6 +25,7 @@ use crate::conditional::{Etag, Validators};
 use crate::content::headers::Guard;
 use crate::content::sanitise::sanitise_for;
 use crate::error::PublishError;
+use crate::failures::InternalFailure;
 use crate::publisher::deliver::{Document, Payload, redirect};
 use crate::publisher::links::Links;
 use crate::publisher::path::push_step;
@@ -293,6 +294,16 @@ impl PageRequest {
     /// What the session of this browser is called in lists, if it is logged in.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
+    }
+
+    /// Records that a page could not be made, for one that answers with a page of its own about that.
+    pub fn record_failure(&self, error: &PageError) {
+        self.publisher.log_error(&self.asked, &error.0);
+    }
+
+    /// What went wrong inside of the server of late, the newest first: only for those who run the site.
+    pub fn internal_failures(&self) -> Vec<InternalFailure> {
+        self.publisher.failures.all()
     }
 
     // Links.

@@ -546,6 +546,7 @@ impl Caller {
         }
         let password = form.get("password").to_owned();
         let accounts = &self.publisher.accounts;
+        let is_first = accounts.invited(&secret)? == Some(Invite::FirstAdministrator);
         let (database, theirs, wanted) = (self.publisher.database.clone(), accounts.clone(), name.clone());
         let make = move || theirs.make_administrator(&database, &wanted);
         let redeemed = accounts.redeem(secret, password.clone(), self.asked.origin.client, make).await;
@@ -574,7 +575,21 @@ impl Caller {
             // The password is set; the form to log in says what is the matter.
             Err(_) => return go_to(&self.url("@@login")?, &[]),
         };
-        go_to(&format!("{}/", self.prefix), &cookies)
+        go_to(&self.url_to_begin_at(is_first), &cookies)
+    }
+
+    /// Where somebody goes who just came to the site: whoever set it up, to where that goes on.
+    fn url_to_begin_at(&self, is_first: bool) -> String {
+        let mut url = self.prefix.clone();
+        let mut added = self.publisher.added.iter();
+        match added.find_map(|pages| Some((pages.view(), pages.first_page()?))).filter(|_| is_first) {
+            Some((view, steps)) => {
+                push_step(&mut url, &format!("@@{view}"));
+                steps.iter().for_each(|step| push_step(&mut url, step));
+            }
+            None => url.push('/'),
+        }
+        url
     }
 
     // Answering.

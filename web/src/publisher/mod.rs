@@ -69,6 +69,7 @@ use crate::content::policy::ContentPolicy;
 use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
 use crate::error::{ErrorPage, PublishError};
+use crate::failures::{Failures, InternalFailure};
 use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, is_local, named_host, origin};
 use crate::pages::{PageError, Pages};
 use crate::problem;
@@ -102,6 +103,7 @@ pub(crate) struct Publisher {
     blocking_jobs: Arc<Semaphore>,
     receiver: Receiver,
     log: Option<Recorder>,
+    pub(crate) failures: Failures,
     requests: AtomicU64,
     /// Makes the tags of this run differ from those of others, which may have had other code and other templates.
     run: [RandomState; 2],
@@ -166,6 +168,7 @@ impl Publisher {
             blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
             receiver: Receiver::new(&limits, config.upload_folder),
             log: Recorder::start(config.access_log),
+            failures: Failures::default(),
             requests: AtomicU64::new(run[0].hash_one("first request") >> 16),
             limits,
             run,
@@ -801,7 +804,7 @@ impl Publisher {
         };
         match self.templates.render(page) {
             Ok(page) => {
-                log_error(asked, error);
+                self.log_error(asked, error);
                 error_response(asked, error, page, HTML)
             }
             Err(problem) => {
@@ -817,7 +820,7 @@ impl Publisher {
 
     /// Answers with the page that is always there.
     fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
-        log_error(asked, error);
+        self.log_error(asked, error);
         if wants_problem(asked) {
             let problem = error.problem().to_json(&format!("{:012x}", asked.id)).to_string();
             return error_response(asked, error, problem, problem::MEDIA_TYPE);
@@ -826,6 +829,21 @@ impl Publisher {
         let home = asked.home(prefix);
         let page = error_page(asked, error).fallback(home.as_deref());
         error_response(asked, error, page, HTML)
+    }
+
+    /// Says in the log why a request failed; what the server is to blame for is kept for those who run the site.
+    pub(crate) fn log_error(&self, asked: &Asked, error: &PublishError) {
+        let id = format!("{:012x}", asked.id);
+        let uri = asked.logged_uri();
+        let path: String = uri.path().chars().take(500).collect();
+        let story = error.story();
+        if error.is_internal() {
+            tracing::error!(id, path, error = story, "a request failed");
+            let at_micros = self.database.now_micros();
+            self.failures.add(InternalFailure { at_micros, id, path, story });
+        } else {
+            tracing::debug!(id, path, error = story, "a request was refused");
+        }
     }
 }
 
@@ -862,17 +880,6 @@ fn error_template(visit: &Visit, here: &Object, status: StatusCode) -> Option<Ar
 
 fn error_page(asked: &Asked, error: &PublishError) -> ErrorPage {
     ErrorPage { status: error.status(), message: error.message(), error_id: format!("{:012x}", asked.id) }
-}
-
-fn log_error(asked: &Asked, error: &PublishError) {
-    let id = format!("{:012x}", asked.id);
-    let uri = asked.logged_uri();
-    let path: String = uri.path().chars().take(500).collect();
-    if error.is_internal() {
-        tracing::error!(id, path, error = error.story(), "a request failed");
-    } else {
-        tracing::debug!(id, path, error = error.story(), "a request was refused");
-    }
 }
 
 fn error_response(
