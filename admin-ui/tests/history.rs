@@ -297,7 +297,7 @@ async fn a_search_ends_at_its_bound_and_goes_on_when_asked() {
 async fn over_100_000_commits() {
     let folder = tempfile::tempdir().unwrap();
     let (database, _) = Database::open(folder.path(), Options::new(built_in_types())).unwrap();
-    let site = TestSite::of(database);
+    let site = TestSite::on(database);
     let pages: Vec<String> = (0..1_000).map(|n| format!("/p{n}")).collect();
     for page in &pages {
         site.put(page, "page", &[("title", "A page")]);

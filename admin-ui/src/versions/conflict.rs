@@ -286,8 +286,6 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
         _ if !is_seen => {}
         (ConflictKey::Cell(oid, key), ConflictKind::Cell { base: was, parent, version }) => {
             let cell = |now: &Option<Content>, state, label| {
-                let mut pair =
-                    Pair::new(at, (&at.base, "Before"), (state, label), (Layout::Inline, ROWS_MAX));
                 let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
                 pair.cell(*oid, (key, was.as_ref(), now.as_ref())).map(Some)
             };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Request, StatusCode};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use bough_admin_ui::AdminUi;
 use bough_core::transaction::TransactionError;
@@ -102,16 +101,7 @@ impl TestSite {
 
     /// The same on a database of the test's.
     pub fn on(database: Database) -> Self {
-        let database = Database::in_memory(Options::new(built_in_types())).unwrap();
-        Self::of(Database::in_memory(Options::new(built_in_types())).unwrap())
-    }
-
-    /// The same in a database.
-    pub fn of(database: Database) -> Self {
-        let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(AdminUi::default())];
-        let router = app(database.clone(), Config { password_cost: CHEAP, pages, ..Config::default() });
-        let site = Self { database, router };
-        let site = Self::with(AdminUi::default());
+        let site = Self::managed(database, AdminUi::default());
         site.add_user("admin", &["Manager"]);
         site
     }
@@ -123,7 +113,10 @@ impl TestSite {
 
     /// The same, opened in another way.
     pub fn opened(ui: AdminUi, options: Options) -> Self {
-        let database = Database::in_memory(options).unwrap();
+        Self::managed(Database::in_memory(options).unwrap(), ui)
+    }
+
+    fn managed(database: Database, ui: AdminUi) -> Self {
         let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(ui)];
         let router = app(database.clone(), Config { password_cost: CHEAP, pages, ..Config::default() });
         Self { database, router }
@@ -201,7 +194,6 @@ impl TestSite {
 
     /// A browser that nobody is logged in with.
     pub fn browser(&self) -> Browser<'_> {
-        Browser { site: self, cookies: Vec::new() }
         Browser { site: self, cookies: Vec::new(), address: "192.0.2.1:4000", host: "example.org" }
     }
 
@@ -216,10 +208,6 @@ impl TestSite {
 pub struct Browser<'a> {
     site: &'a TestSite,
     cookies: Vec<(String, String)>,
-}
-
-impl Browser<'_> {
-    async fn send(&mut self, method: &str, url: &str, media_type: &str, body: Vec<u8>) -> Answer {
     address: &'static str,
     host: &'static str,
 }
@@ -251,18 +239,10 @@ impl Browser<'_> {
         let mut request = Request::builder()
             .method(method)
             .uri(url)
-            .header("host", "example.org")
-            .header("origin", "http://example.org")
-            .header("cookie", cookies.join("; "))
-            .header("accept", "text/html,*/*;q=0.8")
-            .header("content-type", media_type)
-            .header("user-agent", "Firefox/140.0 Linux")
-            .body(Body::from(body))
-            .unwrap();
-        request.extensions_mut().insert(ConnectInfo("192.0.2.1:4000".parse::<SocketAddr>().unwrap()));
             .header("host", self.host)
             .header("origin", format!("http://{}", self.host))
             .header("cookie", cookies.join("; "))
+            .header("accept", "text/html,*/*;q=0.8")
             .header("user-agent", "Firefox/140.0 Linux")
             .body(Body::from(body))
             .unwrap();

@@ -282,7 +282,7 @@ impl Play {
 
     fn assert_at_last(&mut self) {
         self.assert_all();
-        let report = self.database().check(&mut |_, _| ()).unwrap();
+        let report = self.database().check(&mut bough_store::unwatched).unwrap();
         assert!(report.is_sound(), "{:?}", report.faults);
         self.reopen();
         self.assert_all();
@@ -306,7 +306,7 @@ impl Play {
         if self.chance.below(2) == 0 {
             self.snapshots.clear();
         }
-        let report = self.database().pack(Tid::MAX, false, &mut |_, _| {}).unwrap();
+        let report = self.database().pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
         for line in (1..self.lines.len()).filter(|line| self.lines[*line].status == LineStatus::Open) {
             assert!(report.horizon <= self.on(line).version_info().unwrap().needs);
         }
@@ -320,7 +320,7 @@ impl Play {
             self.lines.iter().all(|line| line.id != snapshot.line() || !line.is_packed)
         });
         self.forget_packed();
-        let report = self.database().check(&mut |_, _| ()).unwrap();
+        let report = self.database().check(&mut bough_store::unwatched).unwrap();
         assert!(report.is_sound(), "{:?}", report.faults);
     }
 
