@@ -375,6 +375,7 @@ async fn something_deleted_has_its_history_and_comes_back_with_all_in_it() {
     let mut admin = site.logged_in("admin").await;
     let commit = admin.page(&format!("/@@manage/undo/{deleted}")).await;
     assert!(commit.text().contains(&format!("?oid={news}")), "{}", commit.text());
+    assert!(commit.says("Deleted from /news, with everything in it."), "{}", commit.words());
     for oid in [news, page] {
         let history = admin.page(&format!("/@@manage/history?oid={oid}")).await;
         assert!(history.says("was deleted by") && history.says("Bring it back…"), "{}", history.words());
