@@ -230,6 +230,7 @@ async fn changes_are_found_by_words_user_place_kind_and_day() {
         // It is deleted by now, and still the place to look at.
         ("path=/news", "Wrote about Autumn", "spring"),
         ("path=news/a", "Wrote about Autumn", "spring"),
+        ("path=/b&words=wrote", "Wrote about spring", "Autumn"),
         ("kind=undo", "Undid: Wrote about spring", "Autumn"),
         ("since=2000-01-01&words=spring", "Wrote about spring", "Autumn"),
         ("until=2000-01-01", "Nothing like that was done", "Autumn"),
