@@ -23,6 +23,11 @@ impl Below {
         Self { top, known: HashMap::new(), looked_at: 0 }
     }
 
+    /// The object.
+    pub(crate) fn top(&self) -> Oid {
+        self.top
+    }
+
     /// Whether a commit touched it.
     pub(crate) fn touched_by(
         &mut self,

@@ -80,7 +80,7 @@ pub(crate) fn parse_cell(text: &str) -> Option<CellKey> {
 }
 
 /// The line that holds a commit: the one that is shown, else the public one, which a version lies on.
-pub(crate) fn database_of<'a>(request: &'a PageRequest, tid: Tid) -> &'a Database {
+pub(crate) fn database_of(request: &PageRequest, tid: Tid) -> &Database {
     if is_on(request.database(), tid) { request.database() } else { request.trunk() }
 }
 

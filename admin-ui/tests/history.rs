@@ -230,6 +230,7 @@ async fn changes_are_found_by_words_user_place_kind_and_day() {
         // It is deleted by now, and still the place to look at.
         ("path=/news", "Wrote about Autumn", "spring"),
         ("path=news/a", "Wrote about Autumn", "spring"),
+        ("path=/b&words=wrote", "Wrote about spring", "Autumn"),
         ("kind=undo", "Undid: Wrote about spring", "Autumn"),
         ("since=2000-01-01&words=spring", "Wrote about spring", "Autumn"),
         ("until=2000-01-01", "Nothing like that was done", "Autumn"),
@@ -375,6 +376,7 @@ async fn something_deleted_has_its_history_and_comes_back_with_all_in_it() {
     let mut admin = site.logged_in("admin").await;
     let commit = admin.page(&format!("/@@manage/undo/{deleted}")).await;
     assert!(commit.text().contains(&format!("?oid={news}")), "{}", commit.text());
+    assert!(commit.says("Deleted from /news, with everything in it."), "{}", commit.words());
     for oid in [news, page] {
         let history = admin.page(&format!("/@@manage/history?oid={oid}")).await;
         assert!(history.says("was deleted by") && history.says("Bring it back…"), "{}", history.words());

@@ -241,9 +241,21 @@ impl Teller<'_> {
                     told.text = Some(diff);
                 }
             }
-            key => told.sentence = Some(self.sentence(key, before, after)),
+            key => {
+                let sentence = self.sentence(key, before, after);
+                let goes_or_comes = *key == CellKey::Place && before.is_some() != after.is_some();
+                told.sentence = Some(match goes_or_comes && self.is_container(object) {
+                    true => format!("{}, with everything in it.", sentence.trim_end_matches('.')),
+                    false => sentence,
+                });
+            }
         }
         Ok(told)
+    }
+
+    fn is_container(&self, object: &Object) -> bool {
+        let schema = object.type_name().and_then(|name| self.request.types().schema(name.as_str()));
+        schema.is_none_or(|schema| schema.container)
     }
 
     /// What people call a cell.

@@ -22,7 +22,7 @@ const PAGE: usize = 50;
 const LOOKED_AT_MAX: usize = 20_000;
 /// How many objects of commits.
 const OBJECTS_LOOKED_AT_MAX: usize = 50_000;
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_millis(1_500);
 const BATCH: usize = 500;
 /// How many changed parts a row names.
 const PARTS_MAX: usize = 5;

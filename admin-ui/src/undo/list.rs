@@ -27,7 +27,7 @@ const LOOKED_AT_MAX: usize = 20_000;
 /// How many objects of commits are looked at for one answer, to see whether they are in a subtree.
 const OBJECTS_LOOKED_AT_MAX: usize = 50_000;
 /// How long one answer to a search may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_millis(1_500);
 const BATCH: usize = 500;
 
 /// The kinds that can be looked for: in the address, and for people.
@@ -200,6 +200,8 @@ struct Filter {
     user: String,
     kind: String,
     below: Option<Below>,
+    /// What alone is looked for, where nothing can be in it: its commits are known without looking at others.
+    leaf: Option<Oid>,
     /// Commits are looked for before the one and not before the other.
     until: Option<Tid>,
     since: Option<Tid>,
@@ -218,11 +220,13 @@ impl Filter {
             "" | "/" => None,
             path => Some(below_path(request, path)?),
         };
+        let leaf = below.as_ref().map(|below| below.top()).filter(|top| is_leaf(request, *top));
         Ok(Self {
+            leaf,
+            below: below.filter(|_| leaf.is_none()),
             words: search.words.split_whitespace().map(str::to_lowercase).collect(),
             user: search.user.to_lowercase(),
             kind: search.kind.clone(),
-            below,
             since: day(&search.since, 0)?,
             // The whole of the last day counts.
             until: day(&search.until, 1)?,
@@ -253,7 +257,10 @@ impl Filter {
         let mut found = Found::default();
         let mut looked_at = 0;
         loop {
-            let batch = database.commits(at, BATCH)?;
+            let batch = match self.leaf {
+                Some(oid) => database.commits_of(oid, at, BATCH)?,
+                None => database.commits(at, BATCH)?,
+            };
             let is_last = batch.len() < BATCH;
             for record in batch {
                 if self.since.is_some_and(|since| record.tid < since) {
@@ -307,6 +314,13 @@ impl Filter {
         // Otherwise words could be tried out on what nobody shows.
         rows.may_know(record, &rows.touched(record.tid))
     }
+}
+
+/// Whether nothing can stand in an object, on the line that has all its commits.
+fn is_leaf(request: &PageRequest, oid: Oid) -> bool {
+    let object = request.snapshot().object(oid).ok().flatten();
+    let schema = object.as_ref().and_then(|object| request.types().schema(object.type_name()?.as_str()));
+    request.version_name().is_none() && schema.is_some_and(|schema| !schema.container)
 }
 
 /// The first moment of a day in UTC, or of one some days later.
