@@ -1,5 +1,6 @@
 // The form of an object: what is not saved is not lost, Ctrl-S saves, rows are added, paths are offered, texts previewed.
 import { enhance } from "./editor.js";
+import { keepTyped } from "./typed.js";
 
 /** @param {HTMLFormElement} form */
 function guard(form) {
@@ -55,6 +56,7 @@ function growable(rows) {
   const isEmpty = (row) => [...row.querySelectorAll("textarea")].every((field) => !field.value);
   for (const row of [...list.children]) isEmpty(row) ? row.remove() : removable(row);
   const add = button("Add", `Add to ${label}`);
+  add.className = "add-row";
   add.addEventListener("click", () => {
     const row = /** @type {HTMLElement} */ (pattern.cloneNode(true));
     for (const field of row.querySelectorAll("textarea")) field.value = "";
@@ -145,5 +147,6 @@ if (form instanceof HTMLFormElement) {
     offerPaths(/** @type {HTMLInputElement} */ (input), form.dataset.paths ?? "");
   }
   for (const button of form.querySelectorAll("[data-preview-of]")) livePreview(/** @type {HTMLButtonElement} */ (button));
+  keepTyped(form);
   if (form.dataset.editor) enhance(form, form.dataset.editor);
 }

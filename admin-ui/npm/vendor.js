@@ -95,6 +95,9 @@ export async function enhance(area, { nonce = "", language = "" }) {
     }),
   });
   view.dom.classList.add("code-editor");
+  area.addEventListener("bough:set", () => {
+    view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: area.value } });
+  });
   area.hidden = true;
   label?.addEventListener("click", (event) => { event.preventDefault(); view.focus(); });
   if (area.autofocus) view.focus();

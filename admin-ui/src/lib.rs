@@ -84,6 +84,7 @@ impl Pages for AdminUi {
         }
         match self.route(request, &steps) {
             Err(error) if !error.is_log_in() => page::failed(request, error),
+            Err(_) if request.is_post() => page::log_in(request),
             answer => answer,
         }
     }

@@ -18,6 +18,17 @@ pub(crate) fn show_as(status: StatusCode, page: &impl Template) -> Result<PageAn
     Ok(PageAnswer::Html { status, html })
 }
 
+/// Asks whoever sent a form to log in first, and leads back to the page of the form: where the session ended meanwhile.
+pub(crate) fn log_in(request: &PageRequest) -> Result<PageAnswer, PageError> {
+    let behind: Vec<&str> = request.behind().iter().map(String::as_str).collect();
+    let page = match request.place() {
+        PagePlace::Object(object) => request.page_url(object.oid(), &behind)?,
+        _ => request.top_url(&[]),
+    };
+    let page = percent_encoding::utf8_percent_encode(&page, percent_encoding::NON_ALPHANUMERIC);
+    Ok(PageAnswer::SeeOther(format!("{}/@@login?next={page}", request.prefix())))
+}
+
 #[derive(Template)]
 #[template(path = "failed.html")]
 struct FailedPage {

@@ -283,6 +283,27 @@ async fn properties_of_every_kind_are_added_changed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_property_that_others_took_away_keeps_its_kind_where_it_is_wanted_again() {
+    let site = site();
+    site.set_all("/news/today", &[("count", Value::Int(1))]);
+    let mut browser = site.logged_in("admin").await;
+    let form = Form::open(&mut browser, "/news/today").await;
+    site.change(|draft| {
+        let oid = draft.at(&common::path("/news/today"))?;
+        draft.set(oid, &name("count"), None)
+    });
+    let clash = form.send(&mut browser, &[("v:count", "5")]).await;
+    assert_eq!(clash.status, StatusCode::CONFLICT, "{}", clash.words());
+    assert!(clash.says("Not set") && clash.text().contains("value=\"5\""), "{}", clash.words());
+    let again = Form::of(&clash, &form.url);
+    let kind = format!("name=\"{}\" value=\"int\"", again.field("as", "count"));
+    assert!(again.page.contains(&kind), "{}", again.page);
+    let answer = again.send(&mut browser, &[("v:count", "5"), ("as:count", "int")]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.words());
+    assert_eq!(site.value("/news/today", "count"), Some(Value::Int(5)));
+}
+
+#[tokio::test]
 async fn a_file_is_replaced_and_its_media_type_said_where_the_name_does_not() {
     let site = site();
     site.change(|draft| {
@@ -370,6 +391,9 @@ async fn nobody_sees_or_sets_what_he_may_not() {
     assert!(!answer.text().contains("secret"));
     let mut stranger = site.browser();
     assert_eq!(stranger.get("/news/today/@@manage/edit").await.status, StatusCode::UNAUTHORIZED);
+    let form = Form::open(&mut ed, "/news/today").await;
+    let ended = form.send(&mut stranger, &[("v:title", "Mine")]).await;
+    assert_eq!(ended.location(), "/@@login?next=%2Fnews%2Ftoday%2F%40%40manage%2Fedit");
 }
 
 #[tokio::test]

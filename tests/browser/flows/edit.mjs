@@ -129,6 +129,30 @@ export const flows = [
     },
   },
   {
+    name: "what was typed is there again after the session ended",
+    async run({ page, context, expect, login, axe, cli }) {
+      makePage(cli, "/ended", { "tags:json": '["a"]' });
+      await login();
+      await page.goto("/ended/@@manage/edit");
+      await append(page, "Text", "typed with care\n");
+      await page.getByRole("button", { name: "Add to tags" }).click();
+      await page.keyboard.type("b");
+      await context.clearCookies();
+      await page.click(".main-action");
+      await page.waitForSelector("[name=password]");
+      await login();
+      cli(["set", "/ended", "title=Changed meanwhile"]);
+      await page.goto("/ended/@@manage/edit");
+      await axe();
+      await page.click("text=Put it in again");
+      await page.click(".main-action");
+      await page.waitForSelector("text=Changed body and tags of /ended.");
+      expect.match(await page.locator("textarea.markup").inputValue(), /typed with care/);
+      expect.equal(await page.getByLabel("Title").inputValue(), "Changed meanwhile");
+      expect.equal(await page.isVisible("text=that was not saved"), false);
+    },
+  },
+  {
     name: "a template is edited as a program, which Escape and Tab leave",
     async run({ page, expect, login, axe, cli }) {
       cli(["add", "/made.html", "--type", "template", "--set", "source=<p>made</p>"]);
