@@ -263,12 +263,14 @@ impl Found {
 
     fn text(&self, is_cut: bool) -> String {
         let count = self.by_oid.len() as u64;
-        let more = if self.is_more || is_cut { "at least " } else { "" };
+        let more = if self.is_more || is_cut { "At least " } else { "" };
         match count {
             0 if is_cut => "Nothing was found that refers to what was looked at.".into(),
             0 => "Nothing was found that refers to it.".into(),
-            1 => format!("{more}1 object refers to it, and will lead nowhere:"),
-            count => format!("{more}{} objects refer to it, and will lead nowhere:", text::grouped(count)),
+            1 => format!("{more}1 object refers to it; its link will lead nowhere:"),
+            count => {
+                format!("{more}{} objects refer to it; their links will lead nowhere:", text::grouped(count))
+            }
         }
     }
 
