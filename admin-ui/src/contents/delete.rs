@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::http::StatusCode;
+use bough_core::security::USERS;
 use bough_core::security::permission::LIST;
 use bough_core::snapshot::{ChildrenPage, is_live};
 use bough_core::{Object, Oid, Snapshot as _, Value};
@@ -46,6 +47,8 @@ struct DeletePage {
     items: Vec<Item>,
     gone: Option<String>,
     question: String,
+    /// Whether accounts go.
+    has_accounts: bool,
     referring: Vec<Referring>,
     /// What there is to say of those that refer to it.
     refers: String,
@@ -114,6 +117,7 @@ fn show(
             items: items.collect(),
             gone: choice.gone_text(),
             question: inside.question(choice),
+            has_accounts: choice.objects.iter().any(|chosen| chosen.object.is_a(USERS)),
             refers: found.text(inside.is_more),
             referring: found.shown(request)?,
             searched,
