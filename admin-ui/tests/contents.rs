@@ -369,6 +369,8 @@ async fn deleting_says_how_much_goes_and_who_refers_to_it() {
     let done = send(&mut browser, &page, "/docs/@@manage/delete", &[("of", &sub)]).await;
     assert!(done.says("Deleted /docs/sub.") && done.says("Undo"), "{}", done.words());
     assert!(site.find("/docs/sub").is_none());
+    let users = browser.page(&format!("/@@manage/delete?of={}", site.oid("/_users"))).await;
+    assert!(users.says("cannot log in any more, and that may be you"), "{}", users.words());
     let again = browser.submit("/docs/@@manage", "/docs/@@manage/delete", &[("of", &sub)]).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
 }

@@ -160,7 +160,9 @@ mod tests {
     #[test]
     fn the_look_goes_on_where_it_stopped() {
         let site = seeded("/a\n/a/1 n=1\n/a/2 n=2\n/a/3 n=3\n/a/4 n=4\n");
-        ["/a/1", "/a/2", "/a/4"].map(|gone| site.delete(gone));
+        for gone in ["/a/1", "/a/2", "/a/4"] {
+            site.delete(gone);
+        }
         let (snapshot, folder) = (site.snapshot(), site.oid_at("/a"));
         let (mut found, mut after, mut looks) = (Vec::new(), None, 0);
         loop {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::http::StatusCode;
+use bough_core::security::USERS;
 use bough_core::security::permission::LIST;
 use bough_core::snapshot::{ChildrenPage, is_live};
 use bough_core::{Object, Oid, Snapshot as _, Value};
@@ -46,6 +47,8 @@ struct DeletePage {
     items: Vec<Item>,
     gone: Option<String>,
     question: String,
+    /// Whether accounts go.
+    has_accounts: bool,
     referring: Vec<Referring>,
     /// What there is to say of those that refer to it.
     refers: String,
@@ -114,6 +117,7 @@ fn show(
             items: items.collect(),
             gone: choice.gone_text(),
             question: inside.question(choice),
+            has_accounts: choice.objects.iter().any(|chosen| chosen.object.is_a(USERS)),
             refers: found.text(inside.is_more),
             referring: found.shown(request)?,
             searched,
@@ -263,12 +267,14 @@ impl Found {
 
     fn text(&self, is_cut: bool) -> String {
         let count = self.by_oid.len() as u64;
-        let more = if self.is_more || is_cut { "at least " } else { "" };
+        let more = if self.is_more || is_cut { "At least " } else { "" };
         match count {
             0 if is_cut => "Nothing was found that refers to what was looked at.".into(),
             0 => "Nothing was found that refers to it.".into(),
-            1 => format!("{more}1 object refers to it, and will lead nowhere:"),
-            count => format!("{more}{} objects refer to it, and will lead nowhere:", text::grouped(count)),
+            1 => format!("{more}1 object refers to it; its link will lead nowhere:"),
+            count => {
+                format!("{more}{} objects refer to it; their links will lead nowhere:", text::grouped(count))
+            }
         }
     }
 

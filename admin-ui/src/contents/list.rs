@@ -239,7 +239,7 @@ fn show(request: &PageRequest, status: StatusCode, say: Option<Message>) -> Resu
             },
             class: match *name {
                 "size" => "number wide-only",
-                "type" => "wide-only",
+                "type" | "title" => "wide-only",
                 "place" => "place",
                 _ => "",
             },
