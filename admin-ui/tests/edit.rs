@@ -283,6 +283,17 @@ async fn properties_of_every_kind_are_added_changed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_user_is_put_into_a_group_by_its_path() {
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    site.put("/_users/writers", "group", &[("title", "Writers")]);
+    let mut browser = site.logged_in("admin").await;
+    saved(&mut browser, "/_users/ed", &[("v:groups", "/_users/writers")]).await;
+    let writers = Value::Reference(site.oid("/_users/writers"));
+    assert_eq!(site.value("/_users/ed", "groups"), Some(Value::Set([writers].into())));
+}
+
+#[tokio::test]
 async fn a_property_that_others_took_away_keeps_its_kind_where_it_is_wanted_again() {
     let site = site();
     site.set_all("/news/today", &[("count", Value::Int(1))]);

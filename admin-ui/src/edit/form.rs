@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bough_core::name::NameError;
 use bough_core::object_type::{AttributeSpec, Input, TypeSchema};
 use bough_core::security::permission::{EDIT, PROPERTIES};
-use bough_core::security::to_set;
+use bough_core::security::{GROUPS, USER, to_set};
 use bough_core::snapshot::attribute;
 use bough_core::{Content, Name, Object, Oid, Snapshot as _, Tid, Value};
 use bough_store::Snapshot;
 use bough_web::pages::{PageError, PageForm, PageRequest};
 
-use super::shape::{Names, Rows, Shape, Typed};
+use super::shape::{Names, Rows, Shape, Simple, Typed};
 
 /// Most properties besides those of the type that one page shows.
 pub(super) const FREE_MAX: usize = 80;
@@ -247,6 +247,14 @@ fn entry(
     };
     let mut shape = Shape::of(spec, base.as_ref(), &names);
     let mut typed = shape.typed(base.as_ref(), &names);
+    // No type says what is in its sets. The groups of a user are objects.
+    if let Shape::Rows(rows, Simple::Text) = shape
+        && object.is_a(USER)
+        && name == GROUPS
+        && typed.texts.iter().all(String::is_empty)
+    {
+        shape = Shape::Rows(rows, Simple::Reference);
+    }
     room.bytes += bytes;
     room.row_fields +=
         if matches!(shape, Shape::Rows(..)) { typed.texts.len() + typed.keys.len() } else { 0 };

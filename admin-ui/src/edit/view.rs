@@ -494,13 +494,11 @@ fn options(
             option("true", "Yes".into());
             option("false", "No".into());
         }
-        Shape::Child => {
-            if request.access().allows(LIST, object)? {
-                for child in request.snapshot().children(object.oid(), &ChildrenPage::first(CHILDREN_MAX))? {
-                    let Ok(Some(found)) = request.snapshot().object(child.oid) else { continue };
-                    if request.access().may_view(&found)? {
-                        option(child.name.as_str(), text::title(request.snapshot(), &found));
-                    }
+        Shape::Child if request.access().allows(LIST, object)? => {
+            for child in request.snapshot().children(object.oid(), &ChildrenPage::first(CHILDREN_MAX))? {
+                let Ok(Some(found)) = request.snapshot().object(child.oid) else { continue };
+                if request.access().may_view(&found)? {
+                    option(child.name.as_str(), text::title(request.snapshot(), &found));
                 }
             }
         }
