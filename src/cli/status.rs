@@ -33,7 +33,9 @@ impl SiteCommand for Status {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let database = site.database();
         let status = database.status();
-        let last = database.commit_record(status.head)?;
+        // The newest commit of all may be one of a version.
+        let last = site.history(1)?.pop();
+        let last = last.ok_or_else(|| Failure::refused("BUG: the site has no commit"))?;
         asker.row(&Row {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

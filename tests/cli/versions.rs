@@ -361,3 +361,12 @@ fn case_38_a_second_import_into_a_version_changes_what_the_first_one_brought() {
         assert!(after.contains("Nothing changed"), "{after}");
     });
 }
+
+#[test]
+fn the_status_says_the_last_commit_of_the_public_site_also_after_one_in_a_version() {
+    let site = Site::new();
+    let made = site.tid(&["mkdir", "/a"]);
+    site.ok(&["version", "create", "draft"]);
+    site.ok(&["mkdir", "/b", "--version", "draft"]);
+    assert_eq!(site.rows(&["status"])[0]["last"]["tid"], made.as_str());
+}

@@ -163,7 +163,7 @@ fn facts(request: &PageRequest) -> Result<Facts, PageError> {
     let closed = versions.len().min(VERSIONS_MAX) - open;
     Ok(Facts {
         failure: status.failure,
-        changed: Time::of_micros(trunk.commit_record(status.head)?.time_micros),
+        changed: Time::of_micros(status.head.as_micros()),
         horizon: (status.horizon != Tid::ZERO).then(|| Time::of_micros(status.horizon.as_micros())),
         log: text::bytes(status.log_bytes),
         versions: match (open, closed) {
