@@ -475,7 +475,7 @@ async fn a_state_that_is_packed_away_is_compared_with_now() {
     let mut browser = site.logged_in("admin").await;
     let form = Form::open(&mut browser, "/news/today").await;
     let now = site.set("/news/today", "title", "Theirs");
-    site.database.pack(now, false, &mut |_, _| {}).unwrap();
+    site.database.pack(now, false, &mut bough_store::unwatched).unwrap();
     let clash = form.send(&mut browser, &[("v:title", "Mine")]).await;
     assert_eq!(clash.status, StatusCode::CONFLICT, "{}", clash.words());
     assert!(clash.says("packed away") && clash.text().contains("value=\"Mine\""), "{}", clash.words());
