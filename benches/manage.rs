@@ -71,9 +71,9 @@ fn pages(bench: &mut Bench) -> anyhow::Result<()> {
         ("history of a page", "/other/@@manage/history"),
     ] {
         let (first, median, bytes) = site.measure(path)?;
-        bench.figure(&format!("{what}, first"), first * 1e3, "ms", Target::None);
-        bench.figure(&format!("{what}, median"), median * 1e3, "ms", Target::Max(MILLIS_MAX));
-        bench.figure(&format!("{what}, sent"), bytes as f64 / 1e3, "KB", Target::Max(KILOBYTES_MAX));
+        bench.figure(format!("{what}, first"), first * 1e3, "ms", Target::None);
+        bench.figure(format!("{what}, median"), median * 1e3, "ms", Target::Max(MILLIS_MAX));
+        bench.figure(format!("{what}, sent"), bytes as f64 / 1e3, "KB", Target::Max(KILOBYTES_MAX));
     }
     drop(site);
     Ok(database.close()?)

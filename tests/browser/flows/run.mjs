@@ -19,12 +19,16 @@ async function run(browser, site, flow) {
     javaScriptEnabled: flow.js !== false,
     viewport: flow.narrow ? { width: 390, height: 844 } : { width: 1280, height: 900 },
     acceptDownloads: true,
+    // What is still fading in has too little contrast.
+    reducedMotion: "reduce",
     baseURL: site.base,
   });
   context.setDefaultTimeout(15_000);
   const watch = (page) => {
     page.on("console", (message) => {
       // A page with a status of its own is what a flow may be after; what a page needs must be there.
+      // A site need not have an icon.
+      if (message.location().url.endsWith("/favicon.ico")) return;
       const isPage = message.text().startsWith("Failed to load resource") && message.location().url === page.url();
       if (message.type() === "error" && !isPage && !flow.complaints?.some((known) => known.test(message.text()))) {
         complaints.push(`console at ${page.url()}: ${message.text()} (${message.location().url})`);
