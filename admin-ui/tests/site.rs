@@ -74,7 +74,8 @@ async fn whoever_sits_at_the_machine_of_a_new_site_becomes_its_administrator() {
     assert!(start.says("Welcome, ana") && start.says("Start with these"), "{}", start.text());
     assert!(!start.text().contains("multipart"), "a site without a folder takes no archives");
     // And now it is a site like any other.
-    assert!(remote.get("/@@manage").await.status == StatusCode::UNAUTHORIZED);
+    let sent = remote.get("/@@manage").await;
+    assert!(sent.location().contains("@@login?next="), "{}", sent.location());
 }
 
 #[tokio::test]
