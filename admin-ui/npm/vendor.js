@@ -64,6 +64,7 @@ export async function enhance(area, { nonce = "", language = "" }) {
   const described = area.getAttribute("aria-describedby");
   const attributes = {
     "aria-label": spoken,
+    tabindex: "0",
     ...(described ? { "aria-describedby": described } : {}),
     ...(area.getAttribute("aria-invalid") ? { "aria-invalid": "true" } : {}),
     ...(isCode ? {} : { spellcheck: "true", autocorrect: "on" }),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::security::Access;
+use bough_core::security::permission::VIEW;
 use bough_core::security::permission::{EDIT, HISTORY, PROPERTIES};
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
@@ -171,7 +172,9 @@ impl<'a> At<'a> {
         let touched = self.database.on(line)?.changes(tid, 0, TOUCHED_MAX).unwrap_or_default();
         let mut may_know = !touched.is_empty();
         for delta in touched {
-            may_know = may_know && self.path(delta.oid)?.is_some();
+            // What is nowhere any more counts where it stood last.
+            let may_see = self.path(delta.oid)?.is_some() || self.parent.access.allows_at(VIEW, delta.oid)?;
+            may_know = may_know && may_see;
         }
         Ok(if may_know { text::shortened(sentence, 300) } else { "Something that you may not see".into() })
     }
