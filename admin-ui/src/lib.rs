@@ -27,6 +27,7 @@ mod page;
 mod past;
 mod people;
 mod security;
+mod sight;
 mod site;
 mod start;
 mod style;

@@ -6,7 +6,7 @@
 use bough_core::Tid;
 use bough_web::pages::{PageAnswer, PageRequest};
 
-use crate::past::{can_be_undone, takes_back};
+use crate::past::{Rows, can_be_undone, takes_back};
 
 /// What a page says on top.
 pub(crate) struct Message {
@@ -37,7 +37,10 @@ impl Message {
         }
         let tid: Tid = request.query("did")?.parse().ok()?;
         let record = request.database().commit_record(tid).ok()?;
-        if record.principal != request.actor().name() {
+        // Two people may have one name, in different folders.
+        let rows = Rows::new(request).ok()?;
+        let may_know = rows.may_know(&record, &rows.touched(tid)).unwrap_or(false);
+        if record.principal != request.actor().name() || !may_know {
             return None;
         }
         let is_undo = takes_back(request.database(), &record);

@@ -4,19 +4,22 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use bough_core::security::Subject;
-use bough_core::security::permission::{UNDO, VIEW};
+use bough_core::security::permission::{SITE, UNDO, VIEW};
 use bough_core::snapshot::is_live;
 use bough_core::{CellKey, Name, Oid, Snapshot as _, Tid};
 use bough_store::{CommitRecord, Database, HistoryError, Kind, ObjectDelta, Snapshot};
 use bough_web::pages::{PageError, PageRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::sight;
 use crate::text::{self, Time};
 
 /// What of a path or a query need not be written as `%XX`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How many objects of a commit are looked at to say whether it may be shown.
 const LOOKED_AT: usize = 5;
+/// How many of its further ones, for those who may not see everything.
+const LOOKED_AT_OF_MANY: usize = 60;
 /// How many later commits of an object are looked at to say whether one was taken back.
 const LATER_MAX: usize = 500;
 const LATER_BATCH: usize = 20;
@@ -105,6 +108,9 @@ pub(crate) fn at_url(
     snapshot: &Snapshot,
     oid: Oid,
 ) -> Result<Option<String>, PageError> {
+    if !sight::may_see(&request.access_to(snapshot), snapshot, oid)? {
+        return Ok(None);
+    }
     let Some(path) = request.path_in(snapshot, oid)? else { return Ok(None) };
     let mut url = match snapshot.line() == request.database().line() {
         true => request.top_url(&[]).trim_end_matches(&format!("/@@{}", crate::VIEW)).to_owned(),
@@ -180,7 +186,7 @@ pub(crate) struct Rows<'a> {
     /// The address of the undo page.
     undo_url: String,
     taken_back: RefCell<HashMap<Oid, TakenBack>>,
-    visible: RefCell<HashMap<Oid, bool>>,
+    visible: RefCell<HashMap<(Oid, Tid), bool>>,
 }
 
 impl<'a> Rows<'a> {
@@ -236,32 +242,47 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Whether whoever asks may know what a commit did, as far as its first objects tell.
+    /// Whether whoever asks may know what a commit did: all that it touched. Of a very large one, the first objects and the
+    /// container of all tell.
     pub(crate) fn may_know(&self, record: &CommitRecord, touched: &[ObjectDelta]) -> Result<bool, PageError> {
-        for delta in touched {
+        let is_all = record.objects <= touched.len() as u64;
+        // Who manages the site has its backups, too.
+        let more = match is_all || self.request.access().allows_at(SITE, Oid::ROOT)? {
+            true => Vec::new(),
+            false => {
+                let database = database_of(self.request, record.tid);
+                database.changes(record.tid, touched.len(), LOOKED_AT_OF_MANY).unwrap_or_default()
+            }
+        };
+        for delta in touched.iter().chain(&more) {
             if !self.may_see(delta.oid, record.tid)? {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let is_more = record.objects > (touched.len() + more.len()) as u64;
+        Ok(is_all || !is_more || self.request.access().allows_at(VIEW, record.container)?)
     }
 
+    /// Whether an object may be seen as it was before a commit and as it is after it, as far as those states are kept.
     fn may_see(&self, oid: Oid, tid: Tid) -> Result<bool, PageError> {
-        if let Some(known) = self.visible.borrow().get(&oid) {
+        if let Some(known) = self.visible.borrow().get(&(oid, tid)) {
             return Ok(*known);
         }
         let request = self.request;
-        let mut may_see = request.access().allows_at(VIEW, oid)?;
-        if !may_see && !is_live(request.snapshot(), oid)? {
-            for tid in [tid, before(tid)] {
-                let then = snapshot_at(request, tid).ok();
-                may_see |= match then {
-                    Some(then) if is_live(&then, oid)? => request.access_to(&then).allows_at(VIEW, oid)?,
-                    _ => false,
-                };
+        let mut states = 0;
+        let mut may_see = true;
+        for then in [tid, before(tid)] {
+            let Ok(then) = snapshot_at(request, then) else { continue };
+            if then.object(oid)?.is_none_or(|object| object.type_name().is_none()) {
+                continue;
             }
+            states += 1;
+            may_see = may_see && sight::may_see(&request.access_to(&then), &then, oid)?;
         }
-        self.visible.borrow_mut().insert(oid, may_see);
+        if states == 0 {
+            may_see = sight::may_see(request.access(), request.snapshot(), oid)?;
+        }
+        self.visible.borrow_mut().insert((oid, tid), may_see);
         Ok(may_see)
     }
 

@@ -475,3 +475,65 @@ async fn nothing_that_anybody_wrote_is_taken_for_markup() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_may_not_be_read_now_is_not_read_in_the_past() {
+    use bough_core::security::permission::VIEW;
+    use bough_core::security::{Roles, Setting};
+
+    let site = TestSite::new();
+    site.add_user("ed", &["Editor"]);
+    site.put("/news", "folder", &[]);
+    site.put("/news/spring", "page", &[("_token", "TOKEN ONE")]);
+    let token = site.set("/news/spring", "_token", "TOKEN TWO");
+    site.put("/layout.html", "template", &[("source", "SOURCE ONE\nand two")]);
+    let source = site.set("/layout.html", "source", "SOURCE ONE\nand three");
+    site.put("/hidden", "folder", &[]);
+    let hidden = site.oid("/hidden");
+    site.change(|draft| {
+        let managers = Setting { roles: Roles::named(["Manager"]), acquire: false };
+        draft.set_permission(hidden, &name(VIEW), Some(managers))
+    });
+    site.put("/hidden/draft", "page", &[("title", "PRIVATE TITLE")]);
+    let private = site.set("/hidden/draft", "title", "PRIVATE AGAIN");
+    let public = site.set("/hidden/draft", "title", "Public");
+    site.change(|draft| {
+        let (oid, news) = (draft.at(&path("/hidden/draft"))?, draft.at(&path("/news"))?);
+        draft.move_to(oid, news, &name("draft"))
+    });
+    let zed = site.add_user("zed", &[]);
+    let mail = site.change(|draft| draft.set(zed, &name("email"), Some(Value::text("zed@example.org"))));
+    let pages = [
+        "/news/spring/@@manage/history/blame".to_owned(),
+        format!("/news/spring/@@manage/history/compare?to={token}"),
+        format!("/@@manage/undo/{token}"),
+        format!("/@@manage/undo/preview?commit={token}"),
+        "/layout.html/@@manage/history/blame".into(),
+        "/layout.html/@@manage/history/blame?attribute=source".into(),
+        format!("/@@manage/undo/{source}"),
+        "/news/draft/@@manage/history".into(),
+        format!("/news/draft/@@manage/history/compare?from={private}"),
+        format!("/news/draft/@@manage/history/compare?from={public}"),
+        format!("/@@manage/undo/{private}"),
+        format!("/@@manage/undo/{mail}"),
+        format!("/@@manage/undo/preview?commit={mail}"),
+        "/@@manage/undo?path=/hidden/draft".into(),
+        "/@@manage/undo".into(),
+    ];
+    let mut admin = site.logged_in("admin").await;
+    let mut ed = site.logged_in("ed").await;
+    let mut seen = 0;
+    for url in &pages {
+        for secret in ["TOKEN", "SOURCE", "PRIVATE", "/hidden/", "zed@"] {
+            // What was searched for is in the form again.
+            let told = ed
+                .get(url)
+                .await
+                .text()
+                .replace("/hidden/draft", if url.contains("path=") { "" } else { "/hidden/draft" });
+            assert!(!told.contains(secret), "{url} tells {secret}");
+            seen += usize::from(admin.get(url).await.text().contains(secret));
+        }
+    }
+    assert!(seen >= 8, "the administrator reads what is there: {seen}");
+}

@@ -8,15 +8,15 @@ mod names;
 
 use askama::Template;
 use bough_core::acquisition::{self, Acquired, Found};
-use bough_core::security::permission::{EDIT, PROPERTIES, VIEW};
+use bough_core::security::permission::VIEW;
 use bough_core::{Content, Name, Object, Oid, Snapshot as _, Value};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::names::Names;
 use crate::frame::Frame;
-use crate::page;
 use crate::security::encoded;
 use crate::text::{self, counted};
+use crate::{page, sight};
 
 /// How many names are on a page, and how many are looked at for one.
 const ROWS_MAX: usize = 100;
@@ -108,15 +108,8 @@ impl Finding {
     }
 }
 
-/// Whether an attribute of an object that may be seen may be read. Settings, and what programs are made of, are for
-/// those who may change them.
 fn may_read(request: &PageRequest, object: &Object, name: &str) -> Result<bool, PageError> {
-    let access = request.access();
-    if name.starts_with('_') && !access.allows(PROPERTIES, object)? {
-        return Ok(false);
-    }
-    let guards = request.types().guards(object.type_name());
-    Ok(guards.edit == EDIT || access.allows(guards.edit, object)?)
+    sight::may_read(request.access(), object, name)
 }
 
 fn content_text(request: &PageRequest, content: &Content) -> Result<String, PageError> {

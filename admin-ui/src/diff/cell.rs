@@ -2,7 +2,6 @@
 
 use askama::Template;
 use bough_core::object::{Large, Place, differing_cells};
-use bough_core::security::permission::VIEW;
 use bough_core::security::{Access, Roles, Setting, Subject};
 use bough_core::{CellKey, Content, Object, Oid, Snapshot as _, Value};
 use bough_store::{Body, Snapshot};
@@ -11,7 +10,7 @@ use bough_web::pages::{PageError, PageRequest};
 use super::text::{Layout, TextDiff};
 use super::value::readable;
 use crate::past::{at_url, cell_text};
-use crate::text;
+use crate::{sight, text};
 
 /// How many cells of one object are shown.
 const CELLS_MAX: usize = 100;
@@ -120,7 +119,18 @@ impl<'a> State<'a> {
 
     /// Whether an object may be seen as it was in it.
     pub(crate) fn may_see(&self, oid: Oid) -> bool {
-        self.access.allows_at(VIEW, oid).unwrap_or(false)
+        sight::may_see(&self.access, self.snapshot, oid).unwrap_or(false)
+    }
+
+    /// Whether a cell of an object may be read as it is in it; none where the object is not there.
+    fn may_read(&self, oid: Oid, key: &CellKey) -> Result<Option<bool>, PageError> {
+        let object = self.snapshot.object(oid)?.filter(|object| object.type_name().is_some());
+        let Some(object) = object else { return Ok(None) };
+        Ok(Some(match key {
+            _ if !self.may_see(oid) => false,
+            CellKey::Attribute(name) => sight::may_read(&self.access, &object, name.as_str())?,
+            _ => true,
+        }))
     }
 }
 
@@ -226,6 +236,14 @@ impl Teller<'_> {
             text: None,
             images: None,
         };
+        let may_read = (self.before.may_read(object.oid(), key)?, self.after.may_read(object.oid(), key)?);
+        // What would be in a state that it never was in, as an undo may make it, is as the other state says.
+        let may_read_old = before.is_none() || may_read.0.or(may_read.1).unwrap_or(false);
+        let may_read_new = after.is_none() || may_read.1.or(may_read.0).unwrap_or(false);
+        if !may_read_old || !may_read_new {
+            told.sentence = Some("Changed; you may not read what it holds or held.".into());
+            return Ok(told);
+        }
         match key {
             CellKey::Attribute(name) => {
                 if name.as_str() == "data" && is_image(object) {
@@ -264,7 +282,10 @@ impl Teller<'_> {
     }
 
     /// What a cell holds in the later state, as a text.
-    pub(crate) fn shown(&self, key: &CellKey, content: &Content) -> Result<String, PageError> {
+    pub(crate) fn shown(&self, oid: Oid, key: &CellKey, content: &Content) -> Result<String, PageError> {
+        if self.after.may_read(oid, key)? != Some(true) {
+            return Ok("you may not read this".into());
+        }
         Ok(match content {
             Content::Value(_) | Content::Large(_) => self.read(&self.after, Some(content))?,
             Content::Place(place) => self.place(&self.after, place),

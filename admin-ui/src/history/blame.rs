@@ -14,7 +14,7 @@ use crate::diff::{Layout, State, Teller, lines};
 use crate::frame::Frame;
 use crate::past::{Rows, before, cell_text, database_of, snapshot_at};
 use crate::text::Time;
-use crate::{page, text};
+use crate::{page, sight, text};
 
 /// How many revisions of a text are looked at.
 const REVISIONS_MAX: usize = 500;
@@ -87,7 +87,7 @@ fn parts_page(request: &PageRequest, subject: &Subject) -> Result<PageAnswer, Pa
     let mut known = HashMap::new();
     let mut parts = Vec::new();
     for (key, cell) in subject.object.cells() {
-        let whole = teller.shown(key, &cell.content)?;
+        let whole = teller.shown(subject.oid, key, &cell.content)?;
         let is_text = matches!(key, CellKey::Attribute(_)) && whole.trim().contains('\n');
         parts.push(Part {
             label: teller.label(&subject.object, key),
@@ -136,6 +136,9 @@ fn by(
 fn lines_page(request: &PageRequest, subject: &Subject, name: &str) -> Result<PageAnswer, PageError> {
     let key = CellKey::Attribute(bough_core::Name::new(name).map_err(|_| PageError::not_found())?);
     let cell = subject.object.cell(&key).ok_or_else(PageError::not_found)?;
+    if !sight::may_read(request.access(), &subject.object, name)? {
+        return Err(PageError::forbidden(request.types().guards(subject.object.type_name()).edit));
+    }
     let now = text_of(request, subject.oid, name, request.snapshot())?;
     let label = crate::diff::label(request, &subject.object, &key);
     let blame_url = subject.url("blame", &[]);

@@ -18,7 +18,7 @@ use crate::below::Below;
 use crate::frame::Frame;
 use crate::past::{CommitRow, Rows, with_query};
 use crate::text::Time;
-use crate::{page, text};
+use crate::{page, sight, text};
 
 /// How many commits a page shows.
 const PAGE: usize = 50;
@@ -344,11 +344,10 @@ fn below_path(request: &PageRequest, path: &str) -> Result<Below, Wrong> {
             None => snapshot.former_child(at, name.as_str())?.ok_or_else(missing)?,
         };
     }
-    let is_live = bough_core::snapshot::is_live(snapshot, at)?;
-    let object = snapshot.object(at)?.filter(|_| is_live);
-    match object {
-        Some(object) if !request.access().may_view(&object)? => Err(missing()),
-        _ => Ok(Below::of(at)),
+    // What was deleted counts where it stood last.
+    match sight::may_see(request.access(), snapshot, at)? {
+        true => Ok(Below::of(at)),
+        false => Err(missing()),
     }
 }
 

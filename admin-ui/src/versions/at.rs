@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::security::Access;
-use bough_core::security::permission::VIEW;
-use bough_core::security::permission::{EDIT, HISTORY, PROPERTIES};
+use bough_core::security::permission::HISTORY;
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
@@ -13,7 +12,7 @@ use bough_web::pages::{PageError, PageRequest};
 use super::standing::parent_text;
 use crate::frame::{Frame, Link};
 use crate::message::Message;
-use crate::text;
+use crate::{sight, text};
 
 /// How many objects of a commit are looked at to say whether it may be told.
 const TOUCHED_MAX: usize = 5;
@@ -33,11 +32,7 @@ impl State {
     /// Whether an attribute of an object that may be seen may be read as it is: settings, and what programs are made
     /// of, are for those who may change them.
     pub(super) fn may_read(&self, object: &Object, attribute: &str) -> Result<bool, PageError> {
-        if attribute.starts_with('_') && !self.access.allows(PROPERTIES, object)? {
-            return Ok(false);
-        }
-        let guards = self.access.types().guards(object.type_name());
-        Ok(guards.edit == EDIT || self.access.allows(guards.edit, object)?)
+        sight::may_read(&self.access, object, attribute)
     }
 }
 
@@ -173,7 +168,8 @@ impl<'a> At<'a> {
         let mut may_know = !touched.is_empty();
         for delta in touched {
             // What is nowhere any more counts where it stood last.
-            let may_see = self.path(delta.oid)?.is_some() || self.parent.access.allows_at(VIEW, delta.oid)?;
+            let may_see = self.path(delta.oid)?.is_some()
+                || sight::may_see(&self.parent.access, &self.parent.snapshot, delta.oid)?;
             may_know = may_know && may_see;
         }
         Ok(if may_know { text::shortened(sentence, 300) } else { "Something that you may not see".into() })
