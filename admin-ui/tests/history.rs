@@ -537,3 +537,32 @@ async fn what_may_not_be_read_now_is_not_read_in_the_past() {
     }
     assert!(seen >= 8, "the administrator reads what is there: {seen}");
 }
+
+#[tokio::test]
+async fn a_page_of_differences_has_an_end_however_much_was_changed() {
+    let site = TestSite::new();
+    let text = |mark: &str| (0..1_500).map(|line| format!("{mark} line {line}\n")).collect::<String>();
+    let mut all: Vec<(String, String)> = Vec::new();
+    for number in 0..60 {
+        all.push((format!("text{number}"), text("old")));
+    }
+    let attributes: Vec<(&str, &str)> = all.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+    let oid = site.put("/much", "page", &attributes);
+    let tid = site.change(|draft| {
+        for (key, _) in &all {
+            draft.set(oid, &name(key), Some(Value::text(text("new"))))?;
+        }
+        Ok(())
+    });
+    let mut admin = site.logged_in("admin").await;
+    for url in [
+        format!("/@@manage/undo/{tid}"),
+        format!("/@@manage/undo/preview?commit={tid}"),
+        format!("/much/@@manage/history/compare?to={tid}"),
+    ] {
+        let page = admin.page(&url).await;
+        assert!(page.body.len() < 4_000_000, "{url}: {} bytes", page.body.len());
+        assert!(page.says("old line 3") && page.says("text59"), "{url}");
+        assert!(page.says("The history of the object shows it."), "{url}");
+    }
+}

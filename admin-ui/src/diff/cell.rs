@@ -12,6 +12,8 @@ use super::value::readable;
 use crate::past::{at_url, cell_text};
 use crate::{sight, text};
 
+/// How many bytes of texts one page shows beside each other.
+const TEXT_BYTES_MAX: usize = 300_000;
 /// How many cells of one object are shown.
 const CELLS_MAX: usize = 100;
 /// Files up to this length in bytes are compared as text, where they are text.
@@ -140,6 +142,26 @@ pub(crate) struct Teller<'a> {
     pub(crate) before: State<'a>,
     pub(crate) after: State<'a>,
     pub(crate) layout: Layout,
+    /// How many bytes of texts may still be shown beside each other on the page.
+    pub(crate) room: Room,
+}
+
+/// What a page may hold of texts: when it is used up, further texts are only named.
+pub(crate) struct Room(std::cell::Cell<usize>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(std::cell::Cell::new(TEXT_BYTES_MAX))
+    }
+}
+
+impl Room {
+    /// Whether there is room for a text, which is then used. The last one may be longer than what was left.
+    fn take(&self, bytes: usize) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(bytes));
+        left > 0
+    }
 }
 
 /// A cell that differs, with what both sides hold.
@@ -254,6 +276,13 @@ impl Teller<'_> {
                         Some((image(&self.before, before)?.flatten(), image(&self.after, after)?.flatten()));
                 } else {
                     let (old, new) = (self.read(&self.before, before)?, self.read(&self.after, after)?);
+                    if !self.room.take(old.len() + new.len()) {
+                        let bytes = text::bytes(new.len() as u64);
+                        told.sentence = Some(format!(
+                            "Changed: a text, now of {bytes}. The history of the object shows it."
+                        ));
+                        return Ok(told);
+                    }
                     let labels = (self.before.label.as_str(), self.after.label.as_str());
                     let diff = TextDiff::new(&old, &new, self.layout).between(labels.0, labels.1);
                     told.text = Some(diff);

@@ -7,5 +7,5 @@ mod cell;
 mod text;
 mod value;
 
-pub(crate) use cell::{CellDiff, Deed, ObjectDiff, State, Teller, label};
+pub(crate) use cell::{CellDiff, Deed, ObjectDiff, Room, State, Teller, label};
 pub(crate) use text::{Layout, Line, Row, TextDiff, lines};

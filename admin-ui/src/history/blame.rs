@@ -10,7 +10,7 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use super::subject::Subject;
-use crate::diff::{Layout, State, Teller, lines};
+use crate::diff::{Layout, Room, State, Teller, lines};
 use crate::frame::Frame;
 use crate::past::{Rows, before, cell_text, database_of, snapshot_at};
 use crate::text::Time;
@@ -82,7 +82,8 @@ pub(super) fn page(request: &PageRequest, subject: &Subject) -> Result<PageAnswe
 fn parts_page(request: &PageRequest, subject: &Subject) -> Result<PageAnswer, PageError> {
     let now = request.snapshot();
     let state = |label| State::new(request, now, label);
-    let teller = Teller { request, before: state(""), after: state(""), layout: Layout::Sides };
+    let teller =
+        Teller { request, before: state(""), after: state(""), layout: Layout::Sides, room: Room::default() };
     let rows = Rows::new(request)?;
     let mut known = HashMap::new();
     let mut parts = Vec::new();

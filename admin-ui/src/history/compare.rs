@@ -6,7 +6,7 @@ use bough_core::{CellKey, Snapshot as _, Tid};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::subject::Subject;
-use crate::diff::{CellDiff, Layout, State, Teller};
+use crate::diff::{CellDiff, Layout, Room, State, Teller};
 use crate::frame::Frame;
 use crate::page;
 use crate::past::{CommitRow, Rows, at_url, before, cell_text, snapshot_at};
@@ -73,6 +73,7 @@ pub(super) fn page(request: &PageRequest, subject: &Subject) -> Result<PageAnswe
         before: State::new(request, &was, "Before"),
         after: State::new(request, &is, "After"),
         layout,
+        room: Room::default(),
     };
     if !teller.may_see(subject.oid) {
         return Err(PageError::not_found());

@@ -14,7 +14,7 @@ use bough_store::{Draft, Kind, Snapshot};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::subject::{Gone, Subject};
-use crate::diff::{CellDiff, Layout, State, Teller, label};
+use crate::diff::{CellDiff, Layout, Room, State, Teller, label};
 use crate::frame::Frame;
 use crate::past::{cell_text, parse_cell, snapshot_at};
 use crate::text::{self, Time};
@@ -130,6 +130,7 @@ fn choose(
         before: State::new(request, now, "Now"),
         after: State::new(request, &then, "As it was"),
         layout: Layout::Sides,
+        room: Room::default(),
     };
     let is_usual = |key: &CellKey| matches!(key, CellKey::Attribute(_) | CellKey::Type);
     let mut choices = Vec::new();

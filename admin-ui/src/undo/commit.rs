@@ -6,7 +6,7 @@ use bough_core::{Oid, Tid};
 use bough_store::{HistoryError, Kind};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
-use crate::diff::{Layout, ObjectDiff, State, Teller};
+use crate::diff::{Layout, ObjectDiff, Room, State, Teller};
 use crate::frame::Frame;
 use crate::page;
 use crate::past::{CommitRow, Rows, at_url, before, database_of, snapshot_at, with_query};
@@ -71,6 +71,7 @@ pub(super) fn page(request: &PageRequest, tid: Tid) -> Result<PageAnswer, PageEr
             before: State::new(request, &was, "Before"),
             after: State::new(request, then, "After"),
             layout,
+            room: Room::default(),
         };
         for delta in deltas.iter().take(PAGE) {
             match teller.object(delta.oid, delta.before.as_deref(), delta.after.as_deref())? {

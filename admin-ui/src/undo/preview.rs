@@ -11,7 +11,7 @@ use bough_web::auth::local_path;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::wanted::Wanted;
-use crate::diff::{CellDiff, Deed, Layout, ObjectDiff, State, Teller};
+use crate::diff::{CellDiff, Deed, Layout, ObjectDiff, Room, State, Teller};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::past::{CommitRow, Rows, before, last_path, snapshot_at};
@@ -116,6 +116,7 @@ fn preview(request: &PageRequest, wanted: &Wanted) -> Result<PreviewPage, PageEr
         before: State::new(request, &now, "Now"),
         after: State::new(request, &then, "Then"),
         layout,
+        room: Room::default(),
     };
     let told = Told { request, wanted, teller: &teller, now: &now };
     let rows = Rows::new(request)?;

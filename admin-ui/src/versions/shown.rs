@@ -4,7 +4,7 @@ use bough_core::{CellKey, Content, Object, Oid, Snapshot as _};
 use bough_web::pages::PageError;
 
 use super::at::{At, State};
-use crate::diff::{self, CellDiff, Layout, Line, Row, Teller, TextDiff};
+use crate::diff::{self, CellDiff, Layout, Line, Room, Row, Teller, TextDiff};
 use crate::past::cell_text;
 
 /// Values kept aside that are longer than this are not fetched to be shown.
@@ -30,8 +30,13 @@ impl<'a> Pair<'a> {
         bytes_max: usize,
     ) -> Self {
         let side = |(state, label): (&'a State, &str)| diff::State::new(at.request, &state.snapshot, label);
-        let teller =
-            Teller { request: at.request, before: side(before), after: side(after), layout: Layout::Inline };
+        let teller = Teller {
+            request: at.request,
+            before: side(before),
+            after: side(after),
+            layout: Layout::Inline,
+            room: Room::default(),
+        };
         Self { at, states: [before.0, after.0], teller, room: bytes_max }
     }
 
