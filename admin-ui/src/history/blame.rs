@@ -144,7 +144,8 @@ fn lines_page(request: &PageRequest, subject: &Subject, name: &str) -> Result<Pa
     let label = crate::diff::label(request, &subject.object, &key);
     let blame_url = subject.url("blame", &[]);
     let Some((_, now)) = now else {
-        return Err(PageError::refused("only of texts it is known who wrote which line"));
+        // Only of texts it is known who wrote which line; of the others, who wrote the whole.
+        return Ok(PageAnswer::SeeOther(blame_url));
     };
     if now.len() > BYTES_MAX {
         return Err(PageError::refused("the text is too long to say of each line who wrote it"));

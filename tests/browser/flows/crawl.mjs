@@ -36,7 +36,7 @@ async function crawl({ page, expect, axe, base, max, each, narrow }, starts) {
     if (count === 0) await axe().catch((error) => problems.push(error.message.slice(0, 600)));
     const links = await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((link) => link.href.split("#")[0]));
     for (const link of links) {
-      if (!link.startsWith(base) || !link.includes("/@@manage") || link.includes("/assets/") || seen.has(link)) continue;
+      if (!link.startsWith(base) || !link.includes("/@@manage") || link.includes("/assets/") || link.includes("/edit/file?") || seen.has(link)) continue;
       seen.add(link);
       waiting.push(link);
     }
