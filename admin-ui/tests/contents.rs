@@ -435,3 +435,25 @@ async fn nothing_is_done_for_those_who_may_not_nor_without_the_code() {
     );
     assert_eq!(site.database.head(), head);
 }
+
+#[tokio::test]
+async fn deleting_tells_of_those_who_refer_to_it_behind_many_that_go_along() {
+    let site = site();
+    let sub = site.put("/docs/sub", "folder", &[]);
+    let related = || [(name("related"), bough_core::Value::Reference(sub))];
+    site.change(|draft| {
+        for n in 0..30 {
+            draft.add(sub, &name(&format!("n{n}")), &name("page"), related())?;
+        }
+        Ok(())
+    });
+    site.put("/gone", "page", &[]);
+    site.set("/gone", "related", bough_core::Value::Reference(sub));
+    site.delete("/gone");
+    site.put("/outside", "page", &[]);
+    site.set("/outside", "related", bough_core::Value::Reference(sub));
+    let mut browser = site.logged_in("admin").await;
+    let asked = browser.page(&format!("/docs/@@manage/delete?of={sub}")).await;
+    assert!(asked.says("1 object refers to it") && asked.says("/outside"), "{}", asked.words());
+    assert!(!asked.says("At least"), "all of them were looked at");
+}

@@ -20,6 +20,8 @@ use crate::{message, page, text};
 
 /// How many that refer to something are shown.
 const REFERRING_SHOWN: usize = 20;
+/// How many that refer to something are looked at: those that go along and those that are gone are among them.
+const REFERRING_LOOKED_AT_MAX: usize = 20_000;
 /// How many objects are searched for links in texts, and how long at most.
 const SEARCHED_MAX: usize = 5_000;
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(2);
@@ -177,23 +179,36 @@ impl Inside {
 #[derive(Default)]
 struct Found {
     by_oid: BTreeMap<Oid, Arc<Object>>,
+    /// Whether there are more than are shown.
     is_more: bool,
+    /// Whether not all that refer to it were looked at.
+    is_cut: bool,
 }
 
 impl Found {
     /// Those whose values name an object that goes: the store knows them.
     fn by_reference(&mut self, request: &PageRequest, inside: &Inside) -> Result<(), PageError> {
         let snapshot = request.snapshot();
+        let mut left = REFERRING_LOOKED_AT_MAX;
         for target in &inside.oids {
-            for source in snapshot.referring(*target, REFERRING_SHOWN)? {
+            request.check_time()?;
+            let sources = snapshot.referring(*target, left + 1)?;
+            self.is_cut = sources.len() > left;
+            for source in sources.into_iter().take(left) {
+                left -= 1;
                 if !inside.oids.contains(&source) && is_live(snapshot, source)? {
                     self.add(request, source)?;
                 }
+                if self.is_more {
+                    return Ok(());
+                }
+                if left % BATCH == 0 {
+                    request.check_time()?;
+                }
             }
-            if self.is_more {
+            if self.is_cut {
                 break;
             }
-            request.check_time()?;
         }
         Ok(())
     }
@@ -267,6 +282,7 @@ impl Found {
 
     fn text(&self, is_cut: bool) -> String {
         let count = self.by_oid.len() as u64;
+        let is_cut = is_cut || self.is_cut;
         let more = if self.is_more || is_cut { "At least " } else { "" };
         match count {
             0 if is_cut => "Nothing was found that refers to what was looked at.".into(),
