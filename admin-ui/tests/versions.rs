@@ -438,3 +438,16 @@ async fn nothing_that_anybody_wrote_runs_on_any_page() {
     let label = admin.submit(LIST, &links, &fields).await.text();
     assert!(label.contains("&#60;script&#62;") && !label.contains("<script>alert"));
 }
+
+#[tokio::test]
+async fn pages_far_behind_the_last_one_are_empty() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    set(&site.database, "/team", "title", "theirs");
+    for page in ["", "/conflicts"] {
+        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
+        assert!(!far.says("/team"), "{page}: {}", far.words());
+    }
+}

@@ -51,6 +51,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     }
     let all = conflicts(at)?;
     let skip = at.request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
+    let end = skip.saturating_add(PAGE);
     let mut rows = Vec::new();
     for found in all.iter().skip(skip).take(PAGE) {
         rows.push(row(at, found)?);
@@ -70,7 +71,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         total: all.len(),
         settled,
         first_open_url: first_open.map(|found| at.url(&["conflicts", &found.id])),
-        next_url: (all.len() > skip + PAGE).then(|| page_url(skip + PAGE)),
+        next_url: (all.len() > end).then(|| page_url(end)),
         previous_url: (skip > 0).then(|| page_url(skip.saturating_sub(PAGE))),
         url: at.url(&[]),
         desk_url: desk_url.clone(),
