@@ -451,3 +451,52 @@ async fn pages_far_behind_the_last_one_are_empty() {
         assert!(!far.says("/team"), "{page}: {}", far.words());
     }
 }
+
+#[tokio::test]
+async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
+    let site = site();
+    site.put("/board", "page", &[]);
+    site.add_user("ed", &["Editor"]);
+    site.change(|draft| {
+        let board = draft.at(&path("/board"))?;
+        let only = Setting { roles: Roles::named(["Manager"]), acquire: false };
+        draft.set_permission(board, &name("View"), Some(only))
+    });
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    for at in ["/board", "/team"] {
+        set(&version, at, "title", "ours");
+        set(&site.database, at, "title", "theirs");
+    }
+    let open = || -> Vec<Option<Oid>> {
+        let all = version.conflicts().unwrap().into_iter().filter(|found| found.resolution.is_none());
+        all.map(|found| match found.conflict.key {
+            bough_core::merge::plan::ConflictKey::Cell(oid, _) => Some(oid),
+            _ => None,
+        })
+        .collect()
+    };
+    let board = Some(site.oid("/board"));
+    let hidden = version.conflicts().unwrap().into_iter().find(|found| {
+        matches!(found.conflict.key, bough_core::merge::plan::ConflictKey::Cell(oid, _) if Some(oid) == board)
+    });
+    let hidden = hidden.unwrap().id;
+    let mut ed = site.logged_in("ed").await;
+    let desk = format!("{ONE}/conflicts");
+    let one = format!("{desk}/{hidden}");
+    let page = ed.page(&desk).await;
+    assert!(page.says("0 of 2 settled") && !page.text().contains(&format!("value=\"{hidden}\"")));
+    let refused = ed.submit(LIST, &one, &[("choice", "theirs")]).await;
+    assert_eq!(refused.status, 403, "{}", refused.words());
+    let picked = ed.submit(LIST, &desk, &[("pick", &hidden), ("action", "theirs")]).await;
+    assert!(ed.follow(picked).await.says("0 of 2 settled"));
+    assert_eq!(open().len(), 2);
+    let alike = ed.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
+    let done = ed.follow(alike).await;
+    assert!(done.says("1 conflict settled.") && done.says("1 of 2 settled"), "{}", done.words());
+    assert_eq!(open(), [board]);
+    let settled = admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    assert_eq!(settled.status, 303);
+    ed.submit(LIST, &desk, &[("of", "all"), ("action", "forget")]).await;
+    assert_eq!(open(), [Some(site.oid("/team"))], "nor takes back what another decided");
+}
