@@ -440,19 +440,6 @@ async fn nothing_that_anybody_wrote_runs_on_any_page() {
 }
 
 #[tokio::test]
-async fn pages_far_behind_the_last_one_are_empty() {
-    let site = site();
-    let mut admin = site.logged_in("admin").await;
-    let version = make(&site, &mut admin, "redesign").await;
-    set(&version, "/team", "title", "ours");
-    set(&site.database, "/team", "title", "theirs");
-    for page in ["", "/conflicts"] {
-        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
-        assert!(!far.says("/team"), "{page}: {}", far.words());
-    }
-}
-
-#[tokio::test]
 async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
     let site = site();
     site.put("/board", "page", &[]);
@@ -499,4 +486,52 @@ async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
     assert_eq!(settled.status, 303);
     ed.submit(LIST, &desk, &[("of", "all"), ("action", "forget")]).await;
     assert_eq!(open(), [Some(site.oid("/team"))], "nor takes back what another decided");
+}
+
+#[tokio::test]
+async fn pages_far_behind_the_last_one_are_empty() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    set(&site.database, "/team", "title", "theirs");
+    for page in ["", "/conflicts"] {
+        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
+        assert!(!far.says("/team"), "{page}: {}", far.words());
+    }
+}
+
+#[tokio::test]
+async fn only_its_owner_or_who_manages_the_site_settles_what_becomes_of_a_version() {
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    site.add_user("bo", &["Editor"]);
+    let mut admin = site.logged_in("admin").await;
+    let mut ed = site.logged_in("ed").await;
+    let version = make(&site, &mut ed, "redesign").await;
+    let (settings, discard) = (format!("{ONE}/settings"), format!("{ONE}/discard"));
+    let before = info(&version);
+    let mut bo = site.logged_in("bo").await;
+    let page = bo.page(&settings).await;
+    assert!(page.says("Only its owner, ed, or who manages the site"), "{}", page.words());
+    assert!(!page.text().contains("<form method=\"post\" action=\"/@@manage/versions"), "{}", page.words());
+    for (url, fields) in [
+        (&settings, vec![("action", "name"), ("name", "his"), ("title", "")]),
+        (&settings, vec![("action", "owner"), ("owner", "bo")]),
+        (&settings, vec![("action", "close")]),
+        (&discard, vec![("despite_others", "yes")]),
+    ] {
+        let refused = bo.submit(LIST, url, &fields).await;
+        assert_eq!(refused.status, 403, "{fields:?}: {}", refused.words());
+        assert!(refused.text().contains("nly its owner"), "{}", refused.words());
+    }
+    assert_eq!(info(&version), before);
+    assert_eq!(bo.get(&discard).await.status, 403);
+    // Working in it is for all who may use versions.
+    set(&version, "/team", "title", "ours");
+    let part = bo.submit(LIST, &discard, &[("pick", &site.oid("/team").to_string())]).await;
+    assert_eq!(part.status, 303, "{}", part.words());
+    for (browser, action) in [(&mut ed, "close"), (&mut admin, "reopen")] {
+        assert_eq!(browser.submit(LIST, &settings, &[("action", action)]).await.status, 303, "{action}");
+    }
 }
