@@ -484,3 +484,21 @@ async fn a_state_that_is_packed_away_is_compared_with_now() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.words());
     assert_eq!(site.text("/news/today", "title").as_deref(), Some("Mine"));
 }
+
+#[tokio::test]
+async fn a_form_of_too_many_fields_is_refused_and_none_of_it_left_out() {
+    let site = site();
+    let mut browser = site.logged_in("admin").await;
+    let form = Form::open(&mut browser, "/news/today").await;
+    for (number, status) in [(2_000, StatusCode::SEE_OTHER), (5_001, StatusCode::BAD_REQUEST)] {
+        let title = format!("behind {number}");
+        let mut fields = vec![("more", "x"); number];
+        fields.push(("v:title", &title));
+        let answer = form.send(&mut browser, &fields).await;
+        assert_eq!(answer.status, status, "{}", answer.words());
+        if status.is_client_error() {
+            assert!(answer.text().contains("more than 5,000 fields"), "{}", answer.words());
+        }
+        assert_eq!(site.text("/news/today", "title").as_deref(), Some("behind 2000"));
+    }
+}
