@@ -78,7 +78,7 @@ impl Form {
     }
 
     fn fields(&self, changes: &[(&str, &str)]) -> Vec<(String, String)> {
-        let mut fields: Vec<(String, String)> = ["code", "base", "revision", "oid"]
+        let mut fields: Vec<(String, String)> = ["code", "base", "revision", "oid", "line"]
             .iter()
             .map(|field| ((*field).to_owned(), self.hidden(field)))
             .collect();
@@ -483,6 +483,31 @@ async fn a_state_that_is_packed_away_is_compared_with_now() {
     let answer = Form::of(&clash, &form.url).send(&mut browser, &[("v:title", "Mine")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.words());
     assert_eq!(site.text("/news/today", "title").as_deref(), Some("Mine"));
+}
+
+#[tokio::test]
+async fn a_form_of_one_version_is_not_saved_into_another_that_has_its_name_now() {
+    use bough_store::Note;
+    use bough_store::version::{Management, NewVersion};
+    let site = site();
+    let mut browser = site.logged_in("admin").await;
+    let old = site.database.open_version(&NewVersion::named("draft"), Note::edit("Opened")).unwrap();
+    let form = Form::open(&mut browser, "/@v/draft/news/today").await;
+    let other_name = Management { name: Some("older".into()), ..Management::default() };
+    old.manage_version(&other_name, Note::edit("Renamed")).unwrap();
+    let new = site.database.open_version(&NewVersion::named("draft"), Note::edit("Opened")).unwrap();
+    let title = || {
+        let object = new.snapshot().object(site.oid("/news/today")).unwrap().unwrap();
+        object.text("title").map(str::to_owned)
+    };
+    let again = form.send(&mut browser, &[("v:title", "Mine")]).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.words());
+    assert!(again.says("another version"), "{}", again.words());
+    assert!(again.text().contains("value=\"Mine\""), "what was typed is there");
+    assert_eq!(title().as_deref(), Some("Today"));
+    let form = Form::of(&again, &form.url);
+    assert_eq!(form.send(&mut browser, &[("v:title", "Mine")]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(title().as_deref(), Some("Mine"), "whoever saves once more means this one");
 }
 
 #[tokio::test]

@@ -47,6 +47,9 @@ impl Ground {
     ) -> Result<Self, PageError> {
         let here =
             |is_known| Self { object: Arc::clone(now), snapshot: request.snapshot().clone(), is_known };
+        if is_of_another_line(request, form) {
+            return Ok(here(false));
+        }
         let (Ok(base), Ok(revision)) = (form.get("base").parse::<Tid>(), form.get("revision").parse::<Tid>())
         else {
             return Ok(here(false));
@@ -65,6 +68,11 @@ impl Ground {
     pub(super) fn names<'a>(&'a self, request: &'a PageRequest) -> SiteNames<'a> {
         SiteNames { request, snapshot: &self.snapshot }
     }
+}
+
+/// Whether a form was made on another line than the one that its address leads to now: versions change their names.
+pub(super) fn is_of_another_line(request: &PageRequest, form: &PageForm) -> bool {
+    form.find("line").is_some_and(|line| line != request.database().line().0.to_string())
 }
 
 /// Objects by their paths in one state of the site, as far as whoever asks may see them.
