@@ -511,6 +511,40 @@ async fn a_form_of_one_version_is_not_saved_into_another_that_has_its_name_now()
 }
 
 #[tokio::test]
+async fn what_may_not_be_set_any_more_is_shown_again_and_not_dropped() {
+    use bough_core::security::permission::{MANAGE, PROPERTIES};
+    use bough_core::security::{Roles, Setting};
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    site.set("/news/today", "_robots", "index");
+    let only = |roles: &[&str]| Some(Setting { roles: Roles::named(roles.iter().copied()), acquire: false });
+    let allow = |roles: &[&str]| {
+        site.change(|draft| {
+            draft.set_permission(Oid::ROOT, &name(MANAGE), only(&["Manager", "Editor"]))?;
+            draft.set_permission(Oid::ROOT, &name(PROPERTIES), only(roles))
+        })
+    };
+    allow(&["Manager", "Editor"]);
+    let mut ed = site.logged_in("ed").await;
+    let form = Form::open(&mut ed, "/news/today").await;
+    allow(&["Manager"]);
+    let changes = [("v:title", "Mine"), ("v:_robots", "what ed typed")];
+    let refused = form.send(&mut ed, &changes).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.words());
+    let page = refused.text();
+    assert!(page.contains("what ed typed") && page.contains("value=\"Mine\""), "{}", refused.words());
+    assert!(refused.says("You may not change this any more"), "{}", refused.words());
+    assert!(!refused.says("index"), "he may not see it any more, either");
+    assert_eq!(site.text("/news/today", "title").as_deref(), Some("Today"), "nothing is saved");
+    // The form that is shown again does not ask for it: saving once more keeps the rest.
+    let form = Form::of(&refused, &form.url);
+    assert!(!form.asked().contains(&"_robots".to_owned()));
+    let saved = form.send(&mut ed, &[("v:title", "Mine")]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.words());
+    assert_eq!(site.text("/news/today", "_robots").as_deref(), Some("index"));
+}
+
+#[tokio::test]
 async fn a_form_of_too_many_fields_is_refused_and_none_of_it_left_out() {
     let site = site();
     let mut browser = site.logged_in("admin").await;

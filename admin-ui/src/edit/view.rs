@@ -350,6 +350,7 @@ fn field(
     }
     let shape = if entry.may_write { entry.shape } else { Shape::Fixed };
     let fixed = match (shape, &entry.base) {
+        _ if entry.is_barred() => entry.typed.whole(),
         (Shape::Fixed, Some(value)) => text::shortened_lines(&in_words(value, &names), 4_000),
         (Shape::Fixed, None) => "Not set here".into(),
         _ => String::new(),
@@ -445,7 +446,9 @@ fn shape_hint(shape: Shape, entry: &Entry) -> String {
         Shape::Fixed if entry.may_write && !matches!(entry.base, None | Some(Value::Null | Value::Block)) => {
             "A form cannot hold it: it stays as it is.".into()
         }
-        Shape::Fixed if !entry.may_write => "You may see this, but not change it.".into(),
+        Shape::Fixed if !entry.may_write && !entry.is_barred() => {
+            "You may see this, but not change it.".into()
+        }
         _ => String::new(),
     }
 }
@@ -550,6 +553,7 @@ fn seen(
     entry: &Entry,
 ) -> Result<Option<(String, String)>, PageError> {
     if entry.base.is_some()
+        || entry.is_barred()
         || matches!(entry.shape, Shape::Choice(_) | Shape::Bool | Shape::File | Shape::Fixed)
     {
         return Ok(None);
