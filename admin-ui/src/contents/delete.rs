@@ -222,7 +222,7 @@ impl Found {
                 if self.is_more {
                     return Ok(());
                 }
-                if left % BATCH == 0 {
+                if left.is_multiple_of(BATCH) {
                     request.check_time()?;
                 }
             }
