@@ -435,3 +435,63 @@ async fn nothing_is_done_for_those_who_may_not_nor_without_the_code() {
     );
     assert_eq!(site.database.head(), head);
 }
+
+#[tokio::test]
+async fn deleting_tells_of_those_who_refer_to_it_behind_many_that_go_along() {
+    let site = site();
+    let sub = site.put("/docs/sub", "folder", &[]);
+    let related = || [(name("related"), bough_core::Value::Reference(sub))];
+    site.change(|draft| {
+        for n in 0..30 {
+            draft.add(sub, &name(&format!("n{n}")), &name("page"), related())?;
+        }
+        Ok(())
+    });
+    site.put("/gone", "page", &[]);
+    site.set("/gone", "related", bough_core::Value::Reference(sub));
+    site.delete("/gone");
+    site.put("/outside", "page", &[]);
+    site.set("/outside", "related", bough_core::Value::Reference(sub));
+    let mut browser = site.logged_in("admin").await;
+    let asked = browser.page(&format!("/docs/@@manage/delete?of={sub}")).await;
+    assert!(asked.says("1 object refers to it") && asked.says("/outside"), "{}", asked.words());
+    assert!(!asked.says("At least"), "all of them were looked at");
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_not_counted() {
+    use bough_core::security::{Roles, Setting, permission::VIEW};
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    let (docs, closed) = (site.put("/many", "folder", &[]), site.put("/closed", "folder", &[]));
+    site.change(|draft| {
+        let only = || Some(Setting { roles: Roles::named(["Manager"]), acquire: false });
+        for n in 0..157 {
+            let page = draft.add(docs, &name(&format!("n{n}")), &name("page"), [])?;
+            if n < 30 {
+                draft.set_permission(page, &name(VIEW), only())?;
+            }
+        }
+        let page = draft.add(closed, &name("secret"), &name("page"), [])?;
+        draft.set_permission(page, &name(VIEW), only())
+    });
+    let mut admin = site.logged_in("admin").await;
+    let mut ed = site.logged_in("ed").await;
+    assert!(admin.page("/many/@@manage").await.says("157 objects"));
+    let listed = ed.page("/many/@@manage").await;
+    assert!(listed.says("127 objects") && !listed.says("157"), "{}", listed.words());
+    for (folder, to_admin, to_ed) in [
+        (docs, "Delete “many” with 157 objects inside?", "with 127 objects and what you may not see inside?"),
+        (
+            closed,
+            "Delete “closed” with 1 object inside?",
+            "Delete “closed” with what you may not see inside?",
+        ),
+    ] {
+        let url = format!("/@@manage/delete?of={folder}");
+        for (browser, said) in [(&mut admin, to_admin), (&mut ed, to_ed)] {
+            let asked = browser.page(&url).await;
+            assert!(asked.says(said), "{}", asked.words());
+        }
+    }
+}

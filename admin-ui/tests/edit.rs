@@ -78,7 +78,7 @@ impl Form {
     }
 
     fn fields(&self, changes: &[(&str, &str)]) -> Vec<(String, String)> {
-        let mut fields: Vec<(String, String)> = ["code", "base", "revision", "oid"]
+        let mut fields: Vec<(String, String)> = ["code", "base", "revision", "oid", "line"]
             .iter()
             .map(|field| ((*field).to_owned(), self.hidden(field)))
             .collect();
@@ -483,4 +483,81 @@ async fn a_state_that_is_packed_away_is_compared_with_now() {
     let answer = Form::of(&clash, &form.url).send(&mut browser, &[("v:title", "Mine")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.words());
     assert_eq!(site.text("/news/today", "title").as_deref(), Some("Mine"));
+}
+
+#[tokio::test]
+async fn a_form_of_one_version_is_not_saved_into_another_that_has_its_name_now() {
+    use bough_store::Note;
+    use bough_store::version::{Management, NewVersion};
+    let site = site();
+    let mut browser = site.logged_in("admin").await;
+    let old = site.database.open_version(&NewVersion::named("draft"), Note::edit("Opened")).unwrap();
+    let form = Form::open(&mut browser, "/@v/draft/news/today").await;
+    let other_name = Management { name: Some("older".into()), ..Management::default() };
+    old.manage_version(&other_name, Note::edit("Renamed")).unwrap();
+    let new = site.database.open_version(&NewVersion::named("draft"), Note::edit("Opened")).unwrap();
+    let title = || {
+        let object = new.snapshot().object(site.oid("/news/today")).unwrap().unwrap();
+        object.text("title").map(str::to_owned)
+    };
+    let again = form.send(&mut browser, &[("v:title", "Mine")]).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.words());
+    assert!(again.says("another version"), "{}", again.words());
+    assert!(again.text().contains("value=\"Mine\""), "what was typed is there");
+    assert_eq!(title().as_deref(), Some("Today"));
+    let form = Form::of(&again, &form.url);
+    assert_eq!(form.send(&mut browser, &[("v:title", "Mine")]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(title().as_deref(), Some("Mine"), "whoever saves once more means this one");
+}
+
+#[tokio::test]
+async fn what_may_not_be_set_any_more_is_shown_again_and_not_dropped() {
+    use bough_core::security::permission::{MANAGE, PROPERTIES};
+    use bough_core::security::{Roles, Setting};
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    site.set("/news/today", "_robots", "index");
+    let only = |roles: &[&str]| Some(Setting { roles: Roles::named(roles.iter().copied()), acquire: false });
+    let allow = |roles: &[&str]| {
+        site.change(|draft| {
+            draft.set_permission(Oid::ROOT, &name(MANAGE), only(&["Manager", "Editor"]))?;
+            draft.set_permission(Oid::ROOT, &name(PROPERTIES), only(roles))
+        })
+    };
+    allow(&["Manager", "Editor"]);
+    let mut ed = site.logged_in("ed").await;
+    let form = Form::open(&mut ed, "/news/today").await;
+    allow(&["Manager"]);
+    let changes = [("v:title", "Mine"), ("v:_robots", "what ed typed")];
+    let refused = form.send(&mut ed, &changes).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.words());
+    let page = refused.text();
+    assert!(page.contains("what ed typed") && page.contains("value=\"Mine\""), "{}", refused.words());
+    assert!(refused.says("You may not change this any more"), "{}", refused.words());
+    assert!(!refused.says("index"), "he may not see it any more, either");
+    assert_eq!(site.text("/news/today", "title").as_deref(), Some("Today"), "nothing is saved");
+    // The form that is shown again does not ask for it: saving once more keeps the rest.
+    let form = Form::of(&refused, &form.url);
+    assert!(!form.asked().contains(&"_robots".to_owned()));
+    let saved = form.send(&mut ed, &[("v:title", "Mine")]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.words());
+    assert_eq!(site.text("/news/today", "_robots").as_deref(), Some("index"));
+}
+
+#[tokio::test]
+async fn a_form_of_too_many_fields_is_refused_and_none_of_it_left_out() {
+    let site = site();
+    let mut browser = site.logged_in("admin").await;
+    let form = Form::open(&mut browser, "/news/today").await;
+    for (number, status) in [(2_000, StatusCode::SEE_OTHER), (5_001, StatusCode::BAD_REQUEST)] {
+        let title = format!("behind {number}");
+        let mut fields = vec![("more", "x"); number];
+        fields.push(("v:title", &title));
+        let answer = form.send(&mut browser, &fields).await;
+        assert_eq!(answer.status, status, "{}", answer.words());
+        if status.is_client_error() {
+            assert!(answer.text().contains("more than 5,000 fields"), "{}", answer.words());
+        }
+        assert_eq!(site.text("/news/today", "title").as_deref(), Some("behind 2000"));
+    }
 }

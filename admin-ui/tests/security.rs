@@ -424,3 +424,17 @@ async fn what_people_call_themselves_is_text() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_user_leaves_behind_is_said_once() {
+    let site = TestSite::new();
+    let ann = site.add_user("ann", &["Editor"]);
+    site.change(|draft| {
+        draft.set_maker(Some(ann));
+        draft.add(bough_core::Oid::ROOT, &name("hers"), &name("page"), []).map(drop)
+    });
+    let mut admin = site.logged_in("admin").await;
+    let asked = admin.page("/@@manage/users/user/ann/delete").await;
+    assert!(asked.says("Owns 1 object, which stays with an owner who is gone."), "{}", asked.words());
+    assert_eq!(asked.words().matches("Owns 1 object").count(), 1, "{}", asked.words());
+}

@@ -438,3 +438,100 @@ async fn nothing_that_anybody_wrote_runs_on_any_page() {
     let label = admin.submit(LIST, &links, &fields).await.text();
     assert!(label.contains("&#60;script&#62;") && !label.contains("<script>alert"));
 }
+
+#[tokio::test]
+async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
+    let site = site();
+    site.put("/board", "page", &[]);
+    site.add_user("ed", &["Editor"]);
+    site.change(|draft| {
+        let board = draft.at(&path("/board"))?;
+        let only = Setting { roles: Roles::named(["Manager"]), acquire: false };
+        draft.set_permission(board, &name("View"), Some(only))
+    });
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    for at in ["/board", "/team"] {
+        set(&version, at, "title", "ours");
+        set(&site.database, at, "title", "theirs");
+    }
+    let open = || -> Vec<Option<Oid>> {
+        let all = version.conflicts().unwrap().into_iter().filter(|found| found.resolution.is_none());
+        all.map(|found| match found.conflict.key {
+            bough_core::merge::plan::ConflictKey::Cell(oid, _) => Some(oid),
+            _ => None,
+        })
+        .collect()
+    };
+    let board = Some(site.oid("/board"));
+    let hidden = version.conflicts().unwrap().into_iter().find(|found| {
+        matches!(found.conflict.key, bough_core::merge::plan::ConflictKey::Cell(oid, _) if Some(oid) == board)
+    });
+    let hidden = hidden.unwrap().id;
+    let mut ed = site.logged_in("ed").await;
+    let desk = format!("{ONE}/conflicts");
+    let one = format!("{desk}/{hidden}");
+    let page = ed.page(&desk).await;
+    assert!(page.says("0 of 2 settled") && !page.text().contains(&format!("value=\"{hidden}\"")));
+    let refused = ed.submit(LIST, &one, &[("choice", "theirs")]).await;
+    assert_eq!(refused.status, 403, "{}", refused.words());
+    let picked = ed.submit(LIST, &desk, &[("pick", &hidden), ("action", "theirs")]).await;
+    assert!(ed.follow(picked).await.says("0 of 2 settled"));
+    assert_eq!(open().len(), 2);
+    let alike = ed.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
+    let done = ed.follow(alike).await;
+    assert!(done.says("1 conflict settled.") && done.says("1 of 2 settled"), "{}", done.words());
+    assert_eq!(open(), [board]);
+    let settled = admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    assert_eq!(settled.status, 303);
+    ed.submit(LIST, &desk, &[("of", "all"), ("action", "forget")]).await;
+    assert_eq!(open(), [Some(site.oid("/team"))], "nor takes back what another decided");
+}
+
+#[tokio::test]
+async fn pages_far_behind_the_last_one_are_empty() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    set(&site.database, "/team", "title", "theirs");
+    for page in ["", "/conflicts"] {
+        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
+        assert!(!far.says("/team"), "{page}: {}", far.words());
+    }
+}
+
+#[tokio::test]
+async fn only_its_owner_or_who_manages_the_site_settles_what_becomes_of_a_version() {
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    site.add_user("bo", &["Editor"]);
+    let mut admin = site.logged_in("admin").await;
+    let mut ed = site.logged_in("ed").await;
+    let version = make(&site, &mut ed, "redesign").await;
+    let (settings, discard) = (format!("{ONE}/settings"), format!("{ONE}/discard"));
+    let before = info(&version);
+    let mut bo = site.logged_in("bo").await;
+    let page = bo.page(&settings).await;
+    assert!(page.says("Only its owner, ed, or who manages the site"), "{}", page.words());
+    assert!(!page.text().contains("<form method=\"post\" action=\"/@@manage/versions"), "{}", page.words());
+    for (url, fields) in [
+        (&settings, vec![("action", "name"), ("name", "his"), ("title", "")]),
+        (&settings, vec![("action", "owner"), ("owner", "bo")]),
+        (&settings, vec![("action", "close")]),
+        (&discard, vec![("despite_others", "yes")]),
+    ] {
+        let refused = bo.submit(LIST, url, &fields).await;
+        assert_eq!(refused.status, 403, "{fields:?}: {}", refused.words());
+        assert!(refused.text().contains("nly its owner"), "{}", refused.words());
+    }
+    assert_eq!(info(&version), before);
+    assert_eq!(bo.get(&discard).await.status, 403);
+    // Working in it is for all who may use versions.
+    set(&version, "/team", "title", "ours");
+    let part = bo.submit(LIST, &discard, &[("pick", &site.oid("/team").to_string())]).await;
+    assert_eq!(part.status, 303, "{}", part.words());
+    for (browser, action) in [(&mut ed, "close"), (&mut admin, "reopen")] {
+        assert_eq!(browser.submit(LIST, &settings, &[("action", action)]).await.status, 303, "{action}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Most pairs that are read; the rest is left out.
+/// Most pairs that are read of a query; the rest is left out.
 const PAIRS_MAX: usize = 1_000;
 
 /// The values by name, decoded, in the order in which they were written.
@@ -16,11 +16,14 @@ pub(crate) fn pairs(text: &str) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-/// The names and values, decoded, as they were written.
-pub(crate) fn list(text: &str) -> Vec<(String, String)> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty()).take(PAIRS_MAX);
-    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.map(|(key, value)| (decode(key), decode(value))).collect()
+/// The names and values, decoded, as they were written; none where there are more than `most`.
+pub(crate) fn list(text: &str, most: usize) -> Option<Vec<(String, String)>> {
+    let pairs = || text.split('&').filter(|pair| !pair.is_empty());
+    if pairs().nth(most).is_some() {
+        return None;
+    }
+    let pairs = pairs().map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    Some(pairs.map(|(key, value)| (decode(key), decode(value))).collect())
 }
 
 /// Decodes a name or value; what is not UTF-8 becomes a mark that shows so.

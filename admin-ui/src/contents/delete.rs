@@ -20,6 +20,8 @@ use crate::{message, page, text};
 
 /// How many that refer to something are shown.
 const REFERRING_SHOWN: usize = 20;
+/// How many that refer to something are looked at: those that go along and those that are gone are among them.
+const REFERRING_LOOKED_AT_MAX: usize = 20_000;
 /// How many objects are searched for links in texts, and how long at most.
 const SEARCHED_MAX: usize = 5_000;
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(2);
@@ -129,24 +131,43 @@ fn show(
 /// What goes: what was chosen, and what is in it.
 struct Inside {
     oids: HashSet<Oid>,
+    /// How many of those in it whoever asks may see.
+    seen: usize,
+    /// Whether there are others.
+    has_hidden: bool,
     is_more: bool,
 }
 
 impl Inside {
     fn of(request: &PageRequest, choice: &Choice) -> Result<Self, PageError> {
         let mut oids: HashSet<Oid> = choice.objects.iter().map(|chosen| chosen.oid).collect();
-        let mut waiting: Vec<Oid> = oids.iter().copied().collect();
-        while let Some(oid) = waiting.pop() {
-            request.check_time()?;
+        let most = oids.len() + LOOKED_AT_MAX;
+        let (mut seen, mut has_hidden) = (0, false);
+        // Each with whether whoever asks may see what is in it.
+        let mut waiting: Vec<(Oid, bool)> = Vec::with_capacity(oids.len());
+        for chosen in &choice.objects {
+            waiting.push((chosen.oid, request.access().allows(LIST, &chosen.object)?));
+        }
+        while let Some((oid, may_list)) = waiting.pop() {
             let mut page = ChildrenPage::first(BATCH);
             loop {
+                request.check_time()?;
                 let children = request.snapshot().children(oid, &page)?;
                 for child in &children {
-                    if oids.len() >= LOOKED_AT_MAX {
-                        return Ok(Self { oids, is_more: true });
+                    if oids.len() >= most {
+                        return Ok(Self { oids, seen, has_hidden, is_more: true });
                     }
                     oids.insert(child.oid);
-                    waiting.push(child.oid);
+                    let (is_seen, may_list_it) = match request.snapshot().object(child.oid) {
+                        Ok(Some(object)) if may_list => {
+                            (request.access().may_view(&object)?, request.access().allows(LIST, &object)?)
+                        }
+                        // One that cannot be read is a row in the listing, too.
+                        _ => (may_list, false),
+                    };
+                    seen += usize::from(is_seen);
+                    has_hidden |= !is_seen;
+                    waiting.push((child.oid, may_list_it));
                 }
                 match children.last().filter(|_| children.len() == BATCH) {
                     Some(last) => page = page.following(last),
@@ -154,20 +175,21 @@ impl Inside {
                 }
             }
         }
-        Ok(Self { oids, is_more: false })
+        Ok(Self { oids, seen, has_hidden, is_more: false })
     }
 
     fn question(&self, choice: &Choice) -> String {
-        let chosen = choice.objects.len();
         let what = match &choice.objects[..] {
             [one] => format!("“{}”", one.name),
             all => text::counted(all.len() as u64, "object", "objects"),
         };
-        let inside = self.oids.len().saturating_sub(chosen) as u64;
-        let with = match (inside, self.is_more) {
-            (_, true) => format!(" with more than {} objects inside", text::grouped(LOOKED_AT_MAX as u64)),
+        let more = if self.is_more { "more than " } else { "" };
+        let seen = format!("{more}{}", text::counted(self.seen as u64, "object", "objects"));
+        let with = match (self.seen, self.has_hidden) {
             (0, false) => String::new(),
-            (inside, false) => format!(" with {} inside", text::counted(inside, "object", "objects")),
+            (0, true) => " with what you may not see inside".into(),
+            (_, false) => format!(" with {seen} inside"),
+            (_, true) => format!(" with {seen} and what you may not see inside"),
         };
         format!("Delete {what}{with}?")
     }
@@ -177,23 +199,36 @@ impl Inside {
 #[derive(Default)]
 struct Found {
     by_oid: BTreeMap<Oid, Arc<Object>>,
+    /// Whether there are more than are shown.
     is_more: bool,
+    /// Whether not all that refer to it were looked at.
+    is_cut: bool,
 }
 
 impl Found {
     /// Those whose values name an object that goes: the store knows them.
     fn by_reference(&mut self, request: &PageRequest, inside: &Inside) -> Result<(), PageError> {
         let snapshot = request.snapshot();
+        let mut left = REFERRING_LOOKED_AT_MAX;
         for target in &inside.oids {
-            for source in snapshot.referring(*target, REFERRING_SHOWN)? {
+            request.check_time()?;
+            let sources = snapshot.referring(*target, left + 1)?;
+            self.is_cut = sources.len() > left;
+            for source in sources.into_iter().take(left) {
+                left -= 1;
                 if !inside.oids.contains(&source) && is_live(snapshot, source)? {
                     self.add(request, source)?;
                 }
+                if self.is_more {
+                    return Ok(());
+                }
+                if left.is_multiple_of(BATCH) {
+                    request.check_time()?;
+                }
             }
-            if self.is_more {
+            if self.is_cut {
                 break;
             }
-            request.check_time()?;
         }
         Ok(())
     }
@@ -267,6 +302,7 @@ impl Found {
 
     fn text(&self, is_cut: bool) -> String {
         let count = self.by_oid.len() as u64;
+        let is_cut = is_cut || self.is_cut;
         let more = if self.is_more || is_cut { "At least " } else { "" };
         match count {
             0 if is_cut => "Nothing was found that refers to what was looked at.".into(),

@@ -26,7 +26,7 @@ use crate::text::{self, Time};
 
 /// How many rows a page has.
 const ROWS: usize = 100;
-/// How far the children are counted.
+/// How many children are looked at to count those that may be seen.
 const COUNTED_MAX: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -296,7 +296,7 @@ fn show(request: &PageRequest, status: StatusCode, say: Option<Message>) -> Resu
     page::show_as(status, &page)
 }
 
-/// How many there are, as far as they are counted.
+/// How many there are that may be seen, as far as they are counted.
 fn count(request: &PageRequest, folder: Oid, asked: &Asked, listing: &Listing) -> Result<String, PageError> {
     let is_whole = listing.next.is_none() && asked.after.is_none() && asked.from == 0;
     let (count, is_more) = match listing.total {
@@ -305,8 +305,13 @@ fn count(request: &PageRequest, folder: Oid, asked: &Asked, listing: &Listing) -
         None if asked.is_filtered() => return Ok(String::new()),
         None => {
             let page = ChildrenPage { by: ChildOrder::Name, ..ChildrenPage::first(COUNTED_MAX + 1) };
-            let count = request.snapshot().children(folder, &page)?.len();
-            (count.min(COUNTED_MAX), count > COUNTED_MAX)
+            let children = request.snapshot().children(folder, &page)?;
+            let is_more = children.len() > COUNTED_MAX;
+            let mut seen = 0;
+            for child in children.into_iter().take(COUNTED_MAX) {
+                seen += usize::from(Entry::of(request, child)?.is_some());
+            }
+            (seen, is_more)
         }
     };
     let objects = text::counted(count as u64, "object", "objects");

@@ -21,6 +21,10 @@ const TEXT_BYTES_MAX: usize = 4 << 20;
 /// How many fields the rows of one page may be, so that it can be sent: a form has a bounded number of parts.
 const ROW_FIELDS_MAX: usize = 300;
 
+/// What is said of an attribute that somebody typed something for, and lost the right to set meanwhile.
+const BARRED: &str = "You may not change this any more. What was in your form is here, so that you can keep it elsewhere; \
+                      saving again leaves the attribute as it is.";
+
 /// The state that a form is made of.
 pub(super) struct Ground {
     /// The object then; now, where then is not to be had any more.
@@ -47,6 +51,9 @@ impl Ground {
     ) -> Result<Self, PageError> {
         let here =
             |is_known| Self { object: Arc::clone(now), snapshot: request.snapshot().clone(), is_known };
+        if is_of_another_line(request, form) {
+            return Ok(here(false));
+        }
         let (Ok(base), Ok(revision)) = (form.get("base").parse::<Tid>(), form.get("revision").parse::<Tid>())
         else {
             return Ok(here(false));
@@ -65,6 +72,11 @@ impl Ground {
     pub(super) fn names<'a>(&'a self, request: &'a PageRequest) -> SiteNames<'a> {
         SiteNames { request, snapshot: &self.snapshot }
     }
+}
+
+/// Whether a form was made on another line than the one that its address leads to now: versions change their names.
+pub(super) fn is_of_another_line(request: &PageRequest, form: &PageForm) -> bool {
+    form.find("line").is_some_and(|line| line != request.database().line().0.to_string())
 }
 
 /// Objects by their paths in one state of the site, as far as whoever asks may see them.
@@ -128,6 +140,11 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn is_changed(&self) -> bool {
         self.wanted != Wanted::Same
+    }
+
+    /// Whether something was typed for it that may not be set any more.
+    pub(super) fn is_barred(&self) -> bool {
+        !self.may_write && self.error.is_some()
     }
 
     /// Whether the form asks for it.
@@ -211,14 +228,16 @@ pub(super) fn entries(
     let mut room = Room::default();
     let mut all = Vec::with_capacity(names.len());
     for (name, spec) in names {
+        let at = asked.iter().position(|asked| name == **asked);
         if may_read(request, object, &name)? {
             let mut entry = entry(request, ground, name, spec, &mut room)?;
-            if let (Some(form), true) = (form, entry.may_write)
-                && let Some(at) = asked.iter().position(|asked| entry.name == **asked)
-            {
+            if let (Some(form), Some(at)) = (form, at) {
                 fill(&mut entry, form, at, &ground.names(request));
+                bar(&mut entry);
             }
             all.push(entry);
+        } else if let (Some(form), Some(at)) = (form, at) {
+            all.extend(unseen(form, at, name, spec));
         }
     }
     Ok(Entries { all, next })
@@ -275,6 +294,44 @@ fn entry(
     })
 }
 
+/// Refuses what was typed where the right to set it went meanwhile.
+fn bar(entry: &mut Entry) {
+    if !entry.may_write {
+        let is_typed = entry.is_changed() || entry.error.is_some();
+        entry.error = is_typed.then(|| BARRED.into());
+        (entry.wanted, entry.is_dropped) = (Wanted::Same, false);
+    }
+}
+
+/// What was typed for an attribute that may not even be seen any more: only that, whatever is there.
+fn unseen(form: &PageForm, at: usize, name: Name, spec: Option<&AttributeSpec>) -> Option<Entry> {
+    let typed = typed(form, at);
+    let is_file = form.files().iter().any(|file| file.field() == format!("f.{at}"));
+    if typed.texts.is_empty() && !is_file && form.find(&format!("drop.{at}")).is_none() {
+        return None;
+    }
+    Some(Entry {
+        name,
+        spec: spec.cloned(),
+        shape: Shape::Fixed,
+        base: None,
+        typed,
+        wanted: Wanted::Same,
+        is_dropped: false,
+        may_write: false,
+        error: Some(BARRED.into()),
+    })
+}
+
+/// What the fields of the attribute hold that stands at `at` in the form.
+fn typed(form: &PageForm, at: usize) -> Typed {
+    let all = |letter: &str| {
+        let field = format!("{letter}.{at}");
+        form.all(&field).map(|text| text.replace("\r\n", "\n").replace('\r', "\n")).collect::<Vec<_>>()
+    };
+    Typed { texts: all("v"), keys: all("k") }
+}
+
 /// What was typed for the attribute that stands at `at` in the form.
 fn fill(entry: &mut Entry, form: &PageForm, at: usize, names: &dyn Names) {
     if form.get(&format!("take.{at}")) == "theirs" {
@@ -303,11 +360,7 @@ fn fill(entry: &mut Entry, form: &PageForm, at: usize, names: &dyn Names) {
         }
         return;
     }
-    let all = |letter: &str| {
-        let field = format!("{letter}.{at}");
-        form.all(&field).map(|text| text.replace("\r\n", "\n").replace('\r', "\n")).collect::<Vec<_>>()
-    };
-    let typed = Typed { texts: all("v"), keys: all("k") };
+    let typed = typed(form, at);
     if typed.texts.is_empty() && !matches!(entry.shape, Shape::Rows(..)) {
         return;
     }

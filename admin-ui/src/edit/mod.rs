@@ -83,8 +83,8 @@ fn send(request: &PageRequest, object: &Arc<Object>) -> Result<PageAnswer, PageE
     let form = request.form()?;
     let ground = Ground::of_form(request, form, object)?;
     let mut asked = entries(request, &ground, Some(form), form.get("from"))?;
-    let rename =
-        if may_rename(request, object) { Rename::of_form(&ground, form) } else { Rename::of_ground(&ground) };
+    let may_rename = may_rename(request, object);
+    let rename = if may_rename { Rename::of_form(&ground, form) } else { Rename::of_ground(&ground) };
     let new = NewProperty::of_form(request, &ground, form)?;
     let version = form.get("version").trim().to_owned();
     // Enter in the field of the version's name presses no button, and means that version.
@@ -99,6 +99,18 @@ fn send(request: &PageRequest, object: &Arc<Object>) -> Result<PageAnswer, PageE
     let is_wrong = draft.entries.all.iter().any(|entry| entry.error.is_some())
         || draft.rename.error.is_some()
         || draft.new.error.is_some();
+    let barred = match Rename::of_form(&ground, form).typed {
+        typed if !may_rename && typed != draft.rename.typed => {
+            Some(format!("You may not rename this any more, to “{typed}”."))
+        }
+        _ if draft.entries.all.iter().any(Entry::is_barred) => {
+            Some("You may not change some of this any more: see what is marked below.".into())
+        }
+        _ => None,
+    };
+    if let Some(sentence) = barred {
+        return view::page(request, &draft, Trouble::Refused(StatusCode::FORBIDDEN, sentence));
+    }
     if is_wrong {
         return view::page(request, &draft, Trouble::Wrong);
     }

@@ -83,6 +83,14 @@ impl Typed {
         self.texts.first().map_or("", String::as_str)
     }
 
+    /// All of it as one text.
+    pub(super) fn whole(&self) -> String {
+        let line = |(key, text): (&str, &str)| {
+            if key.is_empty() { text.to_owned() } else { format!("{key} = {text}") }
+        };
+        self.rows().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// What the rows hold that are not empty, with their keys.
     fn rows(&self) -> impl Iterator<Item = (&str, &str)> {
         let keys = self.keys.iter().map(String::as_str).chain(std::iter::repeat(""));

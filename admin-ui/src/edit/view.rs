@@ -8,7 +8,9 @@ use bough_core::snapshot::ChildrenPage;
 use bough_core::{Content, Object, Oid, Snapshot as _, Tid, Value};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
-use super::form::{Entries, Entry, Ground, NEW_KINDS, NewProperty, Rename, Wanted, may_read, schema};
+use super::form::{
+    Entries, Entry, Ground, NEW_KINDS, NewProperty, Rename, Wanted, is_of_another_line, may_read, schema,
+};
 use super::lines::{self, Row};
 use super::save::Clash;
 use super::shape::{Names, ROWS_MAX, Rows, Shape, Simple, in_words, simple_text};
@@ -127,6 +129,8 @@ struct FormPage {
     base: String,
     revision: String,
     oid: String,
+    /// The line that it was made on.
+    line: String,
     from: String,
     type_title: String,
     type_name: String,
@@ -188,6 +192,7 @@ pub(super) fn page(
         base: draft.ground.snapshot.tid().to_string(),
         revision: object.revision().to_string(),
         oid: object.oid().to_string(),
+        line: line(request, &trouble)?,
         type_title: type_schema.map_or_else(|| type_name.to_owned(), |schema| schema.title.clone()),
         type_name: type_name.to_owned(),
         is_known_type: type_schema.is_some(),
@@ -214,6 +219,17 @@ fn url_now(request: &PageRequest, object: &Object, behind: &[&str]) -> Result<St
     request.page_url_on((request.version_name(), request.database()), object.oid(), behind)
 }
 
+/// The line that a form is of. One of another line stays that until the two sides were shown.
+fn line(request: &PageRequest, trouble: &Trouble<'_>) -> Result<String, PageError> {
+    if request.is_post() && !matches!(trouble, Trouble::Clash { .. }) {
+        let form = request.form()?;
+        if is_of_another_line(request, form) {
+            return Ok(form.get("line").to_owned());
+        }
+    }
+    Ok(request.database().line().0.to_string())
+}
+
 fn from(request: &PageRequest) -> Result<String, PageError> {
     Ok(match request.is_post() {
         true => request.form()?.get("from").to_owned(),
@@ -235,6 +251,13 @@ fn alert(request: &PageRequest, trouble: &Trouble<'_>) -> Result<Option<String>,
              Choose, and save again.",
             text::counted(clashes.len() as u64, "thing", "things")
         ),
+        Trouble::Clash { is_known: false, .. } if is_of_another_line(request, request.form()?) => {
+            let here = request.version_name().map_or("the public site".into(), |name| format!("version {name}"));
+            format!(
+                "Nothing is saved yet: this form was opened in another version, and its address leads to {here} now. \
+                 What you typed is below, beside what is there. Choose, and save again to have it there."
+            )
+        }
         Trouble::Clash { is_known: false, .. } => {
             "Nothing is saved yet: the state that you began with is packed away, so it cannot be told what others \
              changed meanwhile. What you typed is below, beside what is there now. Choose, and save again."
@@ -327,6 +350,7 @@ fn field(
     }
     let shape = if entry.may_write { entry.shape } else { Shape::Fixed };
     let fixed = match (shape, &entry.base) {
+        _ if entry.is_barred() => entry.typed.whole(),
         (Shape::Fixed, Some(value)) => text::shortened_lines(&in_words(value, &names), 4_000),
         (Shape::Fixed, None) => "Not set here".into(),
         _ => String::new(),
@@ -422,7 +446,9 @@ fn shape_hint(shape: Shape, entry: &Entry) -> String {
         Shape::Fixed if entry.may_write && !matches!(entry.base, None | Some(Value::Null | Value::Block)) => {
             "A form cannot hold it: it stays as it is.".into()
         }
-        Shape::Fixed if !entry.may_write => "You may see this, but not change it.".into(),
+        Shape::Fixed if !entry.may_write && !entry.is_barred() => {
+            "You may see this, but not change it.".into()
+        }
         _ => String::new(),
     }
 }
@@ -527,6 +553,7 @@ fn seen(
     entry: &Entry,
 ) -> Result<Option<(String, String)>, PageError> {
     if entry.base.is_some()
+        || entry.is_barred()
         || matches!(entry.shape, Shape::Choice(_) | Shape::Bool | Shape::File | Shape::Fixed)
     {
         return Ok(None);

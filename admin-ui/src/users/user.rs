@@ -454,10 +454,6 @@ fn left_behind(request: &PageRequest, account: &Account) -> Result<Vec<String>, 
     let more = if looked_at == LOOKED_AT_MAX { "more than " } else { "" };
     let mut facts = Vec::new();
     if owned > 0 {
-        facts.push(format!(
-            "Owns {more}{}: they stay, with an owner who is gone.",
-            counted(owned, "object", "objects")
-        ));
         let stay = if owned == 1 && more.is_empty() { "which stays" } else { "which stay" };
         let objects = counted(owned, "object", "objects");
         facts.push(format!("Owns {more}{objects}, {stay} with an owner who is gone."));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bough_core::security::Access;
 use bough_core::security::permission::HISTORY;
+use bough_core::security::permission::{EDIT, HISTORY, PROPERTIES, SITE, VIEW};
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
@@ -101,6 +102,27 @@ impl<'a> At<'a> {
 
     pub(super) fn is_open(&self) -> bool {
         self.info.status == LineStatus::Open
+    }
+
+    /// Whether whoever asks may settle what becomes of the version as such: its owner may, and who manages the site.
+    pub(super) fn may_manage(&self) -> Result<bool, PageError> {
+        let actor = self.request.actor();
+        let is_owner = actor.is_known() && actor.name() == self.info.owner;
+        Ok(is_owner || self.request.access().allows_at(SITE, Oid::ROOT)?)
+    }
+
+    /// Refuses whoever may not.
+    pub(super) fn require_management(&self) -> Result<(), PageError> {
+        if self.may_manage()? { Ok(()) } else { Err(PageError::denied(self.managers_text())) }
+    }
+
+    /// Who may, for people.
+    pub(super) fn managers_text(&self) -> String {
+        let who = match self.info.owner.as_str() {
+            "" => "Only who manages the site".into(),
+            owner => format!("Only its owner, {owner}, or who manages the site"),
+        };
+        format!("{who} may rename this version, give it away, close or discard it.")
     }
 
     /// A page about this version, on the line that is shown.

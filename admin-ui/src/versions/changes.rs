@@ -104,8 +104,9 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         let show = if only_overlap { "&show=overlap" } else { "" };
         format!("{url}?skip={skip}{after}{show}")
     };
-    let next_url = match (total > skip + PAGE, part.next) {
-        (true, _) => Some(query(skip + PAGE, after)),
+    let end = skip.saturating_add(PAGE);
+    let next_url = match (total > end, part.next) {
+        (true, _) => Some(query(end, after)),
         (false, Some(next)) => Some(query(0, Some(next))),
         (false, None) => None,
     };

@@ -49,6 +49,7 @@ struct ConflictPage {
     total: usize,
     settled: usize,
     next_open_url: Option<String>,
+    may_settle: bool,
     wrong: Option<String>,
     url: String,
     desk_url: String,
@@ -243,7 +244,8 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
         place: place + 1,
         total: all.len(),
         settled,
-        next_open_url: next_open(all, place).map(|id| at.url(&["conflicts", id])),
+        may_settle: desk::may_settle(at, found)?,
+        next_open_url: next_open(at, all, place)?.map(|id| at.url(&["conflicts", id])),
         wrong: typed.wrong,
         url: at.url(&["conflicts", &found.id]),
         desk_url: at.url(&["conflicts"]),
@@ -251,11 +253,14 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
     page::show_as(status, &page)
 }
 
-/// The next one behind a place that nobody settled yet, from the beginning again where there is none behind.
-fn next_open(all: &[VersionConflict], place: usize) -> Option<&str> {
+/// The next one behind a place that is still to be settled, from the beginning again where there is none behind.
+fn next_open<'c>(
+    at: &At<'_>,
+    all: &'c [VersionConflict],
+    place: usize,
+) -> Result<Option<&'c str>, PageError> {
     let (before, behind) = all.split_at(place);
-    let mut others = behind.iter().skip(1).chain(before);
-    others.find(|found| found.resolution.is_none()).map(|found| found.id.as_str())
+    desk::first_open(at, behind.iter().skip(1).chain(before))
 }
 
 fn word(by: &Resolution) -> &'static str {
@@ -461,6 +466,10 @@ fn parts(pieces: &[Piece], typed: &[(usize, String)]) -> Vec<Part> {
 fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnswer, PageError> {
     let found = &all[place];
     let form = at.request.form()?;
+    if !desk::may_settle(at, found)? {
+        let sentence = "only those who may see what a conflict is about can decide it";
+        return Err(PageError::denied(sentence));
+    }
     let texts = texts(at, found)?;
     let lines: Vec<(usize, String)> = form
         .fields()
@@ -530,7 +539,7 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
     match at.database.resolve(&found.id, chosen, at.request.actor().name()) {
         Ok(()) if is_taken_back => Ok(PageAnswer::SeeOther(at.url(&["conflicts", &found.id]))),
         Ok(()) => {
-            let next = match next_open(all, place) {
+            let next = match next_open(at, all, place)? {
                 Some(id) => at.url(&["conflicts", id]),
                 None => at.url(&["conflicts"]),
             };

@@ -1,6 +1,8 @@
 //! The conflict desk: everything that stands against a merge or an update, what was decided about it, and how far one
 //! has come.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Resolution, Side};
 use bough_core::{CellKey, Oid};
@@ -36,6 +38,7 @@ struct DeskPage {
 
 struct Row {
     id: String,
+    may_settle: bool,
     path: String,
     what: String,
     by: String,
@@ -51,12 +54,13 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     }
     let all = conflicts(at)?;
     let skip = at.request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
+    let end = skip.saturating_add(PAGE);
     let mut rows = Vec::new();
     for found in all.iter().skip(skip).take(PAGE) {
         rows.push(row(at, found)?);
     }
     let settled = all.iter().filter(|found| found.resolution.is_some()).count();
-    let first_open = all.iter().find(|found| found.resolution.is_none());
+    let first_open = first_open(at, &all)?;
     let desk_url = at.url(&["conflicts"]);
     let page_url = |skip: usize| format!("{desk_url}?skip={skip}");
     let frame = at.frame("Conflicts")?;
@@ -69,8 +73,8 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         rows,
         total: all.len(),
         settled,
-        first_open_url: first_open.map(|found| at.url(&["conflicts", &found.id])),
-        next_url: (all.len() > skip + PAGE).then(|| page_url(skip + PAGE)),
+        first_open_url: first_open.map(|id| at.url(&["conflicts", id])),
+        next_url: (all.len() > end).then(|| page_url(end)),
         previous_url: (skip > 0).then(|| page_url(skip.saturating_sub(PAGE))),
         url: at.url(&[]),
         desk_url: desk_url.clone(),
@@ -124,6 +128,33 @@ pub(super) fn object_of(key: &ConflictKey) -> Option<Oid> {
     }
 }
 
+/// Whether whoever asks may decide a conflict: he has to see all that it is about.
+pub(super) fn may_settle(at: &At<'_>, found: &VersionConflict) -> Result<bool, PageError> {
+    let about = match &found.conflict.key {
+        ConflictKey::Cycle(oids) => oids.clone(),
+        key => object_of(key).into_iter().collect(),
+    };
+    for oid in &about {
+        if at.path(*oid)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(!about.is_empty())
+}
+
+/// The first of these that nobody settled yet and that whoever asks may.
+pub(super) fn first_open<'c>(
+    at: &At<'_>,
+    all: impl IntoIterator<Item = &'c VersionConflict>,
+) -> Result<Option<&'c str>, PageError> {
+    for found in all {
+        if found.resolution.is_none() && may_settle(at, found)? {
+            return Ok(Some(&found.id));
+        }
+    }
+    Ok(None)
+}
+
 /// Where that is, for people.
 pub(super) fn path(at: &At<'_>, found: &VersionConflict) -> Result<String, PageError> {
     match object_of(&found.conflict.key) {
@@ -136,6 +167,7 @@ fn row(at: &At<'_>, found: &VersionConflict) -> Result<Row, PageError> {
     let made = found.parent.as_ref();
     Ok(Row {
         id: found.id.clone(),
+        may_settle: may_settle(at, found)?,
         path: path(at, found)?,
         what: what(at, found)?,
         by: made.map(|made| made.principal.clone()).unwrap_or_default(),
@@ -207,14 +239,17 @@ fn settle_many(at: &At<'_>) -> Result<PageAnswer, PageError> {
         "forget" => None,
         _ => return Err(PageError::refused("The form does not say what to do.")),
     };
-    let ticked: Vec<String> = match is_all {
-        true => {
-            let all = conflicts(at)?;
-            let open = all.into_iter().filter(|found| found.resolution.is_none() || chosen.is_none());
-            open.map(|found| found.id).collect()
+    let picked: HashSet<&str> = form.all("pick").collect();
+    let mut ticked = Vec::new();
+    for found in conflicts(at)? {
+        let is_meant = match is_all {
+            true => found.resolution.is_none() || chosen.is_none(),
+            false => picked.contains(found.id.as_str()),
+        };
+        if is_meant && may_settle(at, &found)? {
+            ticked.push(found.id);
         }
-        false => form.all("pick").map(str::to_owned).collect(),
-    };
+    }
     let (mut done, mut left) = (0_u64, ticked.len().saturating_sub(AT_ONCE_MAX) as u64);
     for id in ticked.iter().take(AT_ONCE_MAX) {
         at.request.check_time()?;

@@ -69,12 +69,19 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         let form = request.form()?;
         let picks = picked(form.all("pick"))?;
         return match picks.is_empty() {
-            true => discard_whole(at, form.get("despite_others") == "yes"),
+            true => {
+                at.require_management().and_then(|()| discard_whole(at, form.get("despite_others") == "yes"))
+            }
             false => discard_part(at, &picks),
         };
     }
     match asked(at)? {
-        Some(picks) => show(at, &picks, None, &[]),
+        Some(picks) => {
+            if picks.is_empty() {
+                at.require_management()?;
+            }
+            show(at, &picks, None, &[])
+        }
         None => Ok(nothing_ticked(at)),
     }
 }

@@ -30,6 +30,8 @@ struct SettingsPage {
     wrong: Option<(&'static str, String)>,
     is_closed: bool,
     is_discarded: bool,
+    /// Who may change these, where whoever asks may not.
+    not_for: Option<String>,
     changes: String,
     has_changes: bool,
     url: String,
@@ -48,6 +50,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         return show(at, &info.name, &info.title, &info.owner, None);
     }
     let form = at.request.form()?;
+    at.require_management()?;
     let typed = |field: &str| form.find(field).map(|text| text.trim().to_owned());
     match form.get("action") {
         "name" => {
@@ -78,6 +81,7 @@ fn show(
         owner: owner.into(),
         wrong,
         is_closed: at.info.status == LineStatus::Closed,
+        not_for: if at.may_manage()? { None } else { Some(at.managers_text()) },
         is_discarded: at.info.status == LineStatus::Discarded,
         has_changes: standing.changes > 0 || standing.is_part,
         changes: standing.changes_text(),

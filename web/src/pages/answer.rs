@@ -69,6 +69,11 @@ impl PageError {
         Self(Problem::new(Code::Argument, sentence).into())
     }
 
+    /// Whoever asks may not do that, for a reason that is no permission by itself: a whole sentence that says who may.
+    pub fn denied(sentence: impl Into<String>) -> Self {
+        Self(Problem::new(Code::Denied, sentence).into())
+    }
+
     /// The form was shown too long ago, or to another browser.
     pub fn form_expired() -> Self {
         let detail = "this form was shown too long ago, or your browser takes no cookies";

@@ -38,6 +38,8 @@ use crate::urlencoded;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Most fields of one form.
+const FIELDS_MAX: usize = 5_000;
 
 /// What stands before the view in the path.
 #[derive(Debug)]
@@ -146,7 +148,8 @@ impl PageRequest {
                 let mut text = Vec::new();
                 std::io::Read::read_to_end(&mut received.reader(), &mut text)
                     .map_err(|error| refused(&error))?;
-                let fields = urlencoded::list(&String::from_utf8_lossy(&text));
+                let fields = urlencoded::list(&String::from_utf8_lossy(&text), FIELDS_MAX)
+                    .ok_or_else(|| refused(&"it has more than 5,000 fields; send less at a time"))?;
                 Ok(PageForm { fields, files: Vec::new() })
             }
             "multipart/form-data" => {
