@@ -146,7 +146,7 @@ pub(super) fn page(request: &PageRequest) -> Result<PageAnswer, PageError> {
         None => first_url.clone(),
     };
     let kinds = KINDS.iter().map(|(word, text)| KindChoice { word, text, is_chosen: search.kind == *word });
-    let mut frame = Frame::new(request, object, "Undo")?;
+    let mut frame = Frame::new(request, object, "History and undo")?;
     frame.tabs.clear();
     page::show(&ListPage {
         frame,
