@@ -1,6 +1,6 @@
 // A link that is to be sent to somebody is shown and copied with the address of the site.
-for (const link of document.querySelectorAll("a[data-whole-address]")) {
-  const whole = /** @type {HTMLAnchorElement} */ (link).href;
+for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-whole-address]"))) {
+  const whole = new URL(link.dataset.wholeAddress ?? "", location.href).href;
   link.textContent = whole;
   const button = document.querySelector("[data-copy-address]");
   if (!navigator.clipboard || !button) continue;

@@ -13,6 +13,7 @@ import "./desk.js";
 import "./contents.js";
 import "./upload.js";
 import "./add.js";
+import "./version-name.js";
 import "./path-picker.js";
 import "./ticks.js";
 import "./tasks.js";

@@ -14,3 +14,19 @@ for (const mark of document.querySelectorAll("[data-ticks-all]")) {
     all.indeterminate = ticked > 0 && ticked < boxes().length;
   });
 }
+
+// A button for what is ticked waits, and says so, until something is.
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button[data-needs-tick]"))) {
+  const form = button.form;
+  if (!form) continue;
+  const ready = button.textContent;
+  const carried = form.querySelector("input[type=hidden][name=commit]") !== null;
+  const say = () => {
+    button.disabled = !carried && !form.querySelector(".tick input[type=checkbox]:checked");
+    button.textContent = button.disabled ? (button.dataset.needsTick ?? "") : ready;
+  };
+  form.addEventListener("change", say);
+  // Browsers bring back what was ticked when one goes back.
+  addEventListener("pageshow", say);
+  say();
+}

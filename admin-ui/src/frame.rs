@@ -162,10 +162,10 @@ fn places(request: &PageRequest, place: &str) -> Result<Vec<Link>, PageError> {
     let access = request.access();
     let mut places = Vec::new();
     for (name, text, permission) in [
-        ("undo", "Undo", HISTORY),
+        ("undo", "History and undo", HISTORY),
         ("versions", "Versions", VERSIONS),
         ("users", "Users", USERS),
-        ("site", "Site", SITE),
+        ("site", "Upkeep and backups", SITE),
     ] {
         if access.allows_at(permission, Oid::ROOT)? {
             let url = request.top_url(&[name]);

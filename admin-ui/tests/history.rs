@@ -243,6 +243,20 @@ async fn changes_are_found_by_words_user_place_kind_and_day() {
 }
 
 #[tokio::test]
+async fn nothing_ticked_leaves_one_on_the_list() {
+    let site = TestSite::new();
+    site.put("/a", "page", &[("title", "Spring")]);
+    let tid = said(&site, ("Wrote about autumn", "admin"), "/a", "title", "Autumn");
+    let mut admin = site.logged_in("admin").await;
+    let again = admin.get("/@@manage/undo/preview?words=autumn&back=%2F%40%40manage%2Fundo").await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(again.says("Nothing was ticked. Tick what you want to undo."), "{}", again.words());
+    assert!(again.says("Wrote about autumn"), "{}", again.words());
+    let older = admin.get(&format!("/@@manage/undo/preview?at={tid}")).await;
+    assert!(!older.says("Wrote about autumn"), "{}", older.words());
+}
+
+#[tokio::test]
 async fn pages_of_changes_follow_each_other_and_what_was_ticked_goes_along() {
     let site = TestSite::new();
     site.put("/a", "page", &[]);

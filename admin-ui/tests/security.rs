@@ -197,7 +197,15 @@ async fn a_user_is_added_with_a_link_found_changed_and_deleted() {
     let list = admin.page("/@@manage/users?q=cay%20ex").await;
     assert!(list.says("cay no password yet Cay Example Editor") && !list.says("ann"), "{}", list.words());
     // The link works.
-    let link = added.text().split_once("href=\"/@@welcome").unwrap().1.split_once('"').unwrap().0.to_owned();
+    let link = added
+        .text()
+        .split_once("data-whole-address=\"/@@welcome")
+        .unwrap()
+        .1
+        .split_once('"')
+        .unwrap()
+        .0
+        .to_owned();
     let link = format!("/@@welcome{link}");
     let mut cay = site.browser();
     let password = common::PASSWORD;

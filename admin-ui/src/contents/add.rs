@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use bough_core::object_type::{Input, TypeSchema};
+use bough_core::object_type::{AttributeSpec, Input, TypeSchema};
 use bough_core::security::{GROUP, USER, USERS};
 use bough_core::{Name, Object, Snapshot as _, Value};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
@@ -37,6 +37,53 @@ struct AddPage {
     form: Option<Form>,
 }
 
+/// One of a few, asked for at once.
+struct ChoiceField {
+    name: String,
+    label: String,
+    options: Vec<ChoiceOption>,
+}
+
+struct ChoiceOption {
+    value: &'static str,
+    text: &'static str,
+    is_chosen: bool,
+}
+
+impl ChoiceField {
+    /// The format of a text is asked for in words; texts of people begin with the first that the type names.
+    fn new(schema: &TypeSchema, spec: &AttributeSpec) -> Option<Self> {
+        let Input::Choice(options) = spec.input else { return None };
+        let is_format =
+            |of: &AttributeSpec| matches!(of.input, Input::Markup { format } if spec.name == format);
+        let is_format = schema.attributes.iter().any(is_format);
+        let default = spec.default.as_ref().and_then(Value::as_text).filter(|_| !is_format);
+        let mut field = Self {
+            name: spec.name.to_string(),
+            label: if is_format { "Written in".to_owned() } else { spec.label.clone() },
+            options: options
+                .iter()
+                .map(|(value, text)| ChoiceOption { value, text, is_chosen: false })
+                .collect(),
+        };
+        field.choose(default.or(options.first().map(|(value, _)| *value)).unwrap_or_default());
+        Some(field)
+    }
+
+    /// Chooses one, if it is one of them.
+    fn choose(&mut self, value: &str) {
+        if self.options.iter().any(|option| option.value == value) {
+            for option in &mut self.options {
+                option.is_chosen = option.value == value;
+            }
+        }
+    }
+
+    fn chosen(&self) -> Option<&'static str> {
+        self.options.iter().find(|option| option.is_chosen).map(|option| option.value)
+    }
+}
+
 struct Form {
     url: String,
     type_name: String,
@@ -46,6 +93,7 @@ struct Form {
     title: String,
     name: String,
     fields: Vec<Field>,
+    chosen: Vec<ChoiceField>,
     wrong: Option<String>,
     is_name_wrong: bool,
 }
@@ -135,6 +183,7 @@ fn empty(request: &PageRequest, schema: &TypeSchema) -> Result<Form, PageError> 
                 value: String::new(),
             })
             .collect(),
+        chosen: schema.attributes.iter().filter_map(|spec| ChoiceField::new(schema, spec)).collect(),
         wrong: None,
         is_name_wrong: false,
     })
@@ -167,6 +216,9 @@ fn add(request: &PageRequest, schema: &TypeSchema) -> Result<PageAnswer, PageErr
     for field in &mut form.fields {
         field.value = sent.get(&format!("with-{}", field.name)).to_owned();
     }
+    for field in &mut form.chosen {
+        field.choose(sent.get(&format!("with-{}", field.name)));
+    }
     let again = |form: Form, status, wrong: String, is_name_wrong| {
         show(request, status, Some(Form { wrong: Some(wrong), is_name_wrong, ..form }))
     };
@@ -198,6 +250,9 @@ fn add(request: &PageRequest, schema: &TypeSchema) -> Result<PageAnswer, PageErr
     }
     for field in form.fields.iter().filter(|field| !field.value.trim().is_empty()) {
         attributes.push((field.name.as_str(), Value::text(field.value.trim())));
+    }
+    for field in &form.chosen {
+        attributes.extend(field.chosen().map(|value| (field.name.as_str(), Value::text(value))));
     }
     let attributes: Vec<(Name, Value)> = attributes
         .into_iter()

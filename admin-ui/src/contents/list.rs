@@ -238,8 +238,9 @@ fn show(request: &PageRequest, status: StatusCode, say: Option<Message>) -> Resu
                 (true, true) => "descending",
             },
             class: match *name {
-                "size" => "number wide-only",
-                "type" | "title" => "wide-only",
+                "size" => "number wide-only size",
+                "type" => "wide-only type",
+                "title" => "wide-only",
                 "place" => "place",
                 _ => "",
             },

@@ -307,8 +307,10 @@ fn choices(known: &Roles, chosen: &Roles, without: &[&str]) -> Vec<Choice> {
             name: role.to_string(),
             note: match role.as_str() {
                 ANONYMOUS => "everybody, also without logging in",
-                AUTHENTICATED => "everybody who is logged in",
+                AUTHENTICATED => "let everybody who is logged in do it",
                 OWNER => "whose the object is",
+                EDITOR => "add, change, delete, undo, work in versions",
+                MANAGER => "everything",
                 _ => "",
             },
             is_chosen: chosen.contains(role.as_str()),

@@ -29,6 +29,9 @@ const VERSIONS_MAX: usize = 20_000;
 
 /// How the site stands.
 struct Facts {
+    title: String,
+    /// Where the title is changed, for those who may.
+    title_url: Option<String>,
     /// Why nothing can be written, if so.
     failure: Option<String>,
     changed: Time,
@@ -120,7 +123,7 @@ fn show(
         false => axum::http::StatusCode::OK,
     };
     let shown = SitePage {
-        frame: Frame::new(request, request.top(), "Site")?,
+        frame: Frame::new(request, request.top(), "Upkeep and backups")?,
         facts: facts(request)?,
         tasks: ui.tasks.all().iter().take(TASKS_SHOWN).map(|task| task_row(request, task)).collect(),
         check_url: request.top_url(&["site", "check"]),
@@ -161,7 +164,11 @@ fn facts(request: &PageRequest) -> Result<Facts, PageError> {
     let open =
         versions.iter().take(VERSIONS_MAX).filter(|version| version.status == LineStatus::Open).count();
     let closed = versions.len().min(VERSIONS_MAX) - open;
+    let top = request.top();
+    let may_edit = request.access().allows(request.types().guards(top.type_name()).edit, top)?;
     Ok(Facts {
+        title: text::title(request.snapshot(), top),
+        title_url: may_edit.then(|| request.top_url(&["edit"])),
         failure: status.failure,
         changed: Time::of_micros(status.head.as_micros()),
         horizon: (status.horizon != Tid::ZERO).then(|| Time::of_micros(status.horizon.as_micros())),

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use askama::Template;
+use axum::http::StatusCode;
 use bough_core::security::permission::HISTORY;
 use bough_core::{ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::CommitRecord;
@@ -16,6 +17,7 @@ use jiff::tz::TimeZone;
 use super::wanted::COMMITS_MAX;
 use crate::below::Below;
 use crate::frame::Frame;
+use crate::message::Message;
 use crate::past::{CommitRow, Rows, with_query};
 use crate::text::Time;
 use crate::{page, sight, text};
@@ -60,6 +62,8 @@ struct ListPage {
     /// How many commits were looked at, and back to when, where that is not all.
     looked_at: Option<(String, Time)>,
     next: Option<String>,
+    /// Behind which commit the list begins, where not with the newest.
+    at: Option<String>,
     is_first: bool,
     /// Commits that were ticked on other pages.
     carried: Vec<String>,
@@ -113,12 +117,26 @@ impl Search {
 
 /// `@@manage/undo`.
 pub(super) fn page(request: &PageRequest) -> Result<PageAnswer, PageError> {
+    page::show(&listed(request)?)
+}
+
+/// The same list again for somebody who wanted to undo something, but said not what.
+pub(super) fn nothing_ticked(request: &PageRequest) -> Result<PageAnswer, PageError> {
+    let mut list = listed(request)?;
+    let text = "Nothing was ticked. Tick what you want to undo.".into();
+    list.frame = list.frame.saying(Message { mood: "warn", text, undo: None });
+    page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &list)
+}
+
+fn listed(request: &PageRequest) -> Result<ListPage, PageError> {
     if !request.access().allows_at(HISTORY, Oid::ROOT)? {
         return Err(PageError::forbidden(HISTORY));
     }
     let object = request.object()?;
     let search = Search::of(request);
-    let before: Option<Tid> = request.query("before").and_then(|text| text.parse().ok());
+    // `at` is where the list was that a form was sent from.
+    let before = request.query("before").or_else(|| request.query("at"));
+    let before: Option<Tid> = before.and_then(|text| text.parse().ok());
     let rows = Rows::new(request)?;
     let (found, wrong) = match Filter::new(request, &search) {
         Ok(mut filter) => (filter.look(request, &rows, before)?, None),
@@ -146,9 +164,9 @@ pub(super) fn page(request: &PageRequest) -> Result<PageAnswer, PageError> {
         None => first_url.clone(),
     };
     let kinds = KINDS.iter().map(|(word, text)| KindChoice { word, text, is_chosen: search.kind == *word });
-    let mut frame = Frame::new(request, object, "Undo")?;
+    let mut frame = Frame::new(request, object, "History and undo")?;
     frame.tabs.clear();
-    page::show(&ListPage {
+    Ok(ListPage {
         frame,
         can_undo: shown.iter().any(|row| row.can_be_undone),
         rows: shown,
@@ -159,6 +177,7 @@ pub(super) fn page(request: &PageRequest) -> Result<PageAnswer, PageError> {
             .looked_at
             .map(|(count, tid)| (text::grouped(count), Time::of_micros(tid.as_micros()))),
         next: found.next.map(|tid| tid.to_string()),
+        at: before.map(|tid| tid.to_string()),
         is_first: before.is_none(),
         carried,
         preview_url: request.page_url(object.oid(), &["undo", "preview"])?,

@@ -31,6 +31,7 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
     match steps {
         [] if request.is_post() => take_back(request),
         [] => list::page(request),
+        ["preview"] if request.query_all("commit").is_empty() => list::nothing_ticked(request),
         ["preview"] => preview::page(request, &Wanted::of_query(request)?),
         [tid] => commit::page(request, tid.parse().map_err(|_| PageError::not_found())?),
         _ => Err(PageError::not_found()),

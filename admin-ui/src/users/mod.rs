@@ -158,8 +158,8 @@ fn role_choices(request: &PageRequest, folder: Oid, chosen: &Roles) -> Result<Ve
             value: role.to_string(),
             text: role.to_string(),
             note: match role.as_str() {
-                MANAGER => "may do everything where nothing else is said".into(),
-                EDITOR => "writes the site".into(),
+                MANAGER => "everything".into(),
+                EDITOR => "add, change, delete, undo, work in versions".into(),
                 _ => String::new(),
             },
             is_chosen: chosen.contains(role.as_str()),

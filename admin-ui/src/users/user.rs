@@ -150,7 +150,7 @@ fn shown(
     let name = account.name.as_str();
     let url = request.page_url(folder.oid(), &["users", "user", name])?;
     let mut frame = frame(request, folder, &format!("User {name}"))?;
-    if let Some(said) = request.query("said").and_then(said) {
+    if let Some(said) = request.query("said").and_then(|what| said(what, name)) {
         frame = frame.saying(Message::good(said));
     }
     let may_ask = request.access().allows(bough_core::security::permission::PERMISSIONS, folder)?;
@@ -181,14 +181,16 @@ fn shown(
 }
 
 /// What was done that is no commit.
-fn said(what: &str) -> Option<&'static str> {
-    Some(match what {
+fn said(what: &str, name: &str) -> Option<String> {
+    let said = match what {
+        "all-ended" => return Some(format!("{name} is logged out on all devices.")),
         "password" => "The password is set, and all log-ins of before have ended.",
         "no-password" => "The password is removed, and all log-ins have ended.",
         "ended" => "Logged out there.",
         "revoked" => "The token is revoked.",
         _ => return None,
-    })
+    };
+    Some(said.to_owned())
 }
 
 fn change(
@@ -229,7 +231,7 @@ fn change(
         }
         "end-all" => {
             accounts.revoke_sessions(oid)?;
-            done("ended")
+            done("all-ended")
         }
         "revoke" => {
             accounts.revoke_token(oid, form.get("id"))?;

@@ -303,7 +303,7 @@ impl<'a> At<'a> {
             tab("", "Changes", true),
             tab("update", "Update", is_open),
             tab("conflicts", "Conflicts", is_open),
-            tab("merge", "Merge", is_open),
+            tab("merge", "Publish", is_open),
             tab("links", "Preview links", is_open),
             tab("settings", "Settings", true),
         ];

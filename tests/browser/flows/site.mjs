@@ -23,7 +23,7 @@ export const flows = [
       await page.fill("[name=name]", "weekly");
       await page.click("button:text-is('Back up')");
       await page.waitForSelector(".message.good:has-text('weekly')");
-      await page.click(".crumbs a:text-is('Site')");
+      await page.click(".crumbs a:text-is('Upkeep and backups')");
       expect.match(await page.textContent("table[aria-labelledby=backups]"), /weekly/);
       await axe();
       await page.click("button:text-is('See what would go')");

@@ -35,7 +35,7 @@ export const flows = [
       await page.reload();
       expect.match(await page.textContent(".version-banner"), /1 object changed.*1 change behind.*1 of them also changed on the public site/s);
       await axe();
-      await page.click("main .tabs a:has-text('Merge')");
+      await page.click("main .tabs a:has-text('Publish')");
       expect.match(await page.textContent("main"), /1 conflict has to be settled first/);
       await axe();
       await page.click("a:has-text('Settle them')");

@@ -47,10 +47,10 @@ fn page_schema() -> Result<TypeSchema, NameError> {
     Ok(TypeSchema {
         attributes: vec![
             labelled("title", "text", "Title")?,
-            labelled("body", "text", "Text")?.with_default("").asked(Input::Markup { format: "format" }),
             labelled("format", "text", "Format")?
                 .with_default("html")
-                .asked(Input::Choice(&[("html", "HTML"), ("markdown", "Markdown")])),
+                .asked(Input::Choice(&[("markdown", "Markdown"), ("html", "HTML")])),
+            labelled("body", "text", "Text")?.with_default("").asked(Input::Markup { format: "format" }),
         ],
         ..TypeSchema::new("page", "Page")?
     })
