@@ -159,11 +159,7 @@ impl Entry {
 
 /// Whether an attribute may be seen in a form.
 pub(super) fn may_read(request: &PageRequest, object: &Object, name: &Name) -> Result<bool, PageError> {
-    let guards = request.types().guards(object.type_name());
-    if name.is_private() && !request.access().allows(PROPERTIES, object)? {
-        return Ok(false);
-    }
-    Ok(guards.edit == EDIT || request.access().allows(guards.edit, object)?)
+    sight::may_read(request.access(), object, name.as_str())
 }
 
 /// Whether an attribute may be set.

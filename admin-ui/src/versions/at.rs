@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use bough_core::security::Access;
-use bough_core::security::permission::HISTORY;
-use bough_core::security::permission::{EDIT, HISTORY, PROPERTIES, SITE, VIEW};
+use bough_core::security::permission::{HISTORY, SITE};
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
