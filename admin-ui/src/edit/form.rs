@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bough_core::name::NameError;
 use bough_core::object_type::{AttributeSpec, Input, TypeSchema};
-use bough_core::security::permission::{EDIT, PROPERTIES};
 use bough_core::security::{GROUPS, USER, to_set};
 use bough_core::snapshot::attribute;
 use bough_core::{Content, Name, Object, Oid, Snapshot as _, Tid, Value};
@@ -13,6 +12,7 @@ use bough_store::Snapshot;
 use bough_web::pages::{PageError, PageForm, PageRequest};
 
 use super::shape::{Names, Rows, Shape, Simple, Typed};
+use crate::sight;
 
 /// Most properties besides those of the type that one page shows.
 pub(super) const FREE_MAX: usize = 80;
