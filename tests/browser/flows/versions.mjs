@@ -45,6 +45,7 @@ export const flows = [
       await page.check("input[name=part0][value=both]");
       expect.ok(await page.isChecked("input[name=choice][value=lines]"), "choosing a line means that way out");
       await page.click("button:has-text('Try it')");
+      await page.waitForLoadState("load");
       expect.equal(await page.inputValue("#result"), "first\nours\ntheirs\nthird\nfourth\nour fifth\n");
       await page.fill("#result", "first\nboth of us\nthird\nfourth\nour fifth\n");
       expect.ok(await page.isChecked("input[name=choice][value=text]"), "typing means a text of one's own");
