@@ -6,9 +6,8 @@ mod common;
 use axum::http::StatusCode;
 use bough_core::security::{Roles, Setting};
 use bough_core::{Oid, Snapshot as _, Tid, Value};
+use bough_store::Note;
 use bough_store::version::NewVersion;
-use bough_store::{Database, Note, Options};
-use bough_web::built_in_types;
 use common::{Answer, Browser, Failed, TestSite, name, path};
 
 fn text(site: &TestSite, at: &str, attribute: &str) -> Option<String> {
@@ -303,45 +302,6 @@ async fn a_search_ends_at_its_bound_and_goes_on_when_asked() {
         found |= page.says("The needle");
     }
     assert!(found, "{}", page.words());
-}
-
-/// How long pages over 100,000 commits take, and how long they are. To be run with optimisation:
-/// `cargo test --release -p bough-admin-ui --test history -- --ignored --nocapture over_100_000`
-#[tokio::test]
-#[ignore = "it measures"]
-async fn over_100_000_commits() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, _) = Database::open(folder.path(), Options::new(built_in_types())).unwrap();
-    let site = TestSite::on(database);
-    let pages: Vec<String> = (0..1_000).map(|n| format!("/p{n}")).collect();
-    for page in &pages {
-        site.put(page, "page", &[("title", "A page")]);
-    }
-    for n in 0..100_000_usize {
-        let at = &pages[n % pages.len()];
-        said(&site, (&format!("Changed the title of {at}"), "ben"), at, "title", &n.to_string());
-    }
-    let middle = site.database.commits(None, 50_000).unwrap().pop().unwrap().tid;
-    let mut admin = site.logged_in("admin").await;
-    for url in [
-        "/@@manage/undo".to_owned(),
-        format!("/@@manage/undo?before={middle}"),
-        "/@@manage/undo?words=p7&user=ben".to_owned(),
-        "/@@manage/undo?words=nothing-like-it".to_owned(),
-        "/@@manage/undo?path=/p7".to_owned(),
-        "/p7/@@manage/history".to_owned(),
-        "/@@manage/history?below=1".to_owned(),
-        "/p7/@@manage/history/blame".to_owned(),
-    ] {
-        let mut best = std::time::Duration::MAX;
-        let mut bytes = 0;
-        for _ in 0..5 {
-            let begun = std::time::Instant::now();
-            bytes = admin.page(&url).await.body.len();
-            best = best.min(begun.elapsed());
-        }
-        eprintln!("{best:>10.1?} {bytes:>7} bytes  {url}");
-    }
 }
 
 #[tokio::test]
