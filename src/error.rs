@@ -114,6 +114,9 @@ pub enum Error {
     /// Something could not be done with a version.
     #[error(transparent)]
     Version(#[from] VersionError),
+    /// It could not be found out which pages a merge makes different.
+    #[error(transparent)]
+    Survey(#[from] bough_web::survey::SurveyError),
     /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),

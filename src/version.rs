@@ -8,6 +8,7 @@ use bough_store::version::{
     Discarded, Management, MergeChoice, MergePlan, Merged, NewVersion, Pick, VersionConflict, VersionInfo,
 };
 use bough_store::{LineStatus, Note, ObjectDelta};
+use bough_web::survey::Survey;
 
 use crate::read::resolve;
 use crate::{Error, Site};
@@ -173,6 +174,15 @@ impl Version {
     /// When the version changed nothing of that, or the store cannot be read.
     pub fn merge_preview_with(&self, choice: &MergeChoice) -> Result<MergePlan, Error> {
         Ok(self.database().merge_preview(choice)?)
+    }
+
+    /// Which pages of its parent line a merge makes different, also those that only show what it changes: to be looked
+    /// for step by step.
+    ///
+    /// # Errors
+    /// When the version changed nothing of what is to be merged, or the store cannot be read.
+    pub fn merge_survey(&self, choice: &MergeChoice) -> Result<Survey, Error> {
+        Ok(Survey::of_merge(self.database(), choice)?)
     }
 
     /// Merges all that it changed into its parent line, as one commit, which [`Site::undo`] takes back there. It

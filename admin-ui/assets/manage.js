@@ -18,3 +18,4 @@ import "./path-picker.js";
 import "./ticks.js";
 import "./tasks.js";
 import "./archive.js";
+import "./go-on.js";

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use crate::reads::{Fact, Reads, fact_of};
 use crate::security::{Roles, Setting, Subject};
 use crate::value::{Digest, Value};
 use crate::{Name, Oid, OrderKey, Tid};
@@ -122,11 +123,28 @@ pub struct Cell {
 pub type CellChange = (CellKey, Option<Content>);
 
 /// One object as of one commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Object {
     oid: Oid,
     revision: Tid,
-    cells: Box<[(CellKey, Cell)]>,
+    cells: Arc<[(CellKey, Cell)]>,
+    /// On which list it is noted what is read of it.
+    reads: Option<Reads>,
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        (self.oid, self.revision, &self.cells) == (other.oid, other.revision, &other.cells)
+    }
+}
+
+impl Eq for Object {}
+
+impl std::fmt::Debug for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Object");
+        shown.field("oid", &self.oid).field("revision", &self.revision).field("cells", &self.cells).finish()
+    }
 }
 
 impl Object {
@@ -134,7 +152,19 @@ impl Object {
     pub fn new(oid: Oid, revision: Tid, mut cells: Vec<(CellKey, Cell)>) -> Self {
         cells.sort_by(|a, b| a.0.cmp(&b.0));
         cells.dedup_by(|later, earlier| later.0 == earlier.0);
-        Self { oid, revision, cells: cells.into() }
+        Self { oid, revision, cells: cells.into(), reads: None }
+    }
+
+    /// The same; what is read of it is noted on a list.
+    #[must_use]
+    pub fn noting(&self, reads: &Reads) -> Self {
+        Self { reads: Some(reads.clone()), ..self.clone() }
+    }
+
+    fn note(&self, fact: Fact<'_>) {
+        if let Some(reads) = &self.reads {
+            reads.note(fact);
+        }
     }
 
     /// Who it is.
@@ -144,16 +174,19 @@ impl Object {
 
     /// The commit that last wrote any of its cells.
     pub fn revision(&self) -> Tid {
+        self.note(Fact::Object(self.oid));
         self.revision
     }
 
     /// All cells, in the order of their keys.
     pub fn cells(&self) -> &[(CellKey, Cell)] {
+        self.note(Fact::Object(self.oid));
         &self.cells
     }
 
     /// One cell.
     pub fn cell(&self, key: &CellKey) -> Option<&Cell> {
+        self.note(fact_of(self.oid, key));
         self.cells.binary_search_by(|cell| cell.0.cmp(key)).ok().map(|at| &self.cells[at].1)
     }
 
@@ -193,6 +226,7 @@ impl Object {
 
     /// The cells that say who may do what.
     pub fn security(&self) -> &[(CellKey, Cell)] {
+        self.note(Fact::Security(self.oid));
         let from = self.cells.partition_point(|(key, _)| *key < CellKey::Owner);
         let count = self.cells[from..].iter().take_while(|(key, _)| key.is_security()).count();
         &self.cells[from..from + count]
@@ -200,6 +234,7 @@ impl Object {
 
     /// The attribute's cell, looked up without making a key.
     pub fn attribute(&self, name: &str) -> Option<&Cell> {
+        self.note(Fact::Attribute(self.oid, name));
         let found = self.cells.binary_search_by(|(key, _)| match key {
             CellKey::Attribute(other) => other.as_str().cmp(name),
             _ => std::cmp::Ordering::Less,
@@ -227,6 +262,7 @@ impl Object {
 
     /// The names of all attributes with their cells, sorted.
     pub fn attributes(&self) -> impl Iterator<Item = (&Name, &Cell)> {
+        self.note(Fact::Object(self.oid));
         self.cells.iter().filter_map(|(key, cell)| match key {
             CellKey::Attribute(name) => Some((name, cell)),
             _ => None,
@@ -236,7 +272,7 @@ impl Object {
     /// The object after `changes`, written by the commit `tid`. A cell that keeps its content keeps its tid.
     #[must_use]
     pub fn with(&self, changes: &[CellChange], tid: Tid) -> Self {
-        let mut cells = self.cells.to_vec();
+        let mut cells = self.cells().to_vec();
         for (key, content) in changes {
             let at = cells.binary_search_by(|cell| cell.0.cmp(key));
             match (at, content) {
@@ -251,7 +287,7 @@ impl Object {
                 (Err(_), None) => {}
             }
         }
-        Self { oid: self.oid, revision: tid, cells: cells.into() }
+        Self { oid: self.oid, revision: tid, cells: cells.into(), reads: None }
     }
 
     /// About how many bytes it takes in memory.

@@ -3,13 +3,17 @@
 //! A snapshot is a line and a tid. It holds nothing else, blocks nobody and costs a lookup to take; while it is open,
 //! pack keeps what it needs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use bough_core::merge::plan::{Plan, Planned};
 use bough_core::object::{Large, Object};
+use bough_core::reads::{Fact, Reads};
 use bough_core::security::Scope;
 use bough_core::snapshot::{Child, ChildrenPage, ReadError};
 use bough_core::{Oid, Place, Tid, Value};
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::blob::ITEM_BYTES_MAX;
 use crate::disk::DiskFile;
@@ -22,6 +26,17 @@ use crate::view::View;
 pub struct Snapshot {
     open: Arc<OpenSnapshot>,
     view: View,
+    /// What is planned to come over it, where that is what is shown.
+    outlook: Option<Arc<Outlook>>,
+    /// Where it is noted what is read.
+    reads: Option<Reads>,
+}
+
+/// The state after a plan that nobody has carried out.
+struct Outlook {
+    planned: Planned<Snapshot>,
+    /// Nobody else may take these for what holds.
+    scopes: Mutex<HashMap<Oid, Arc<Scope>>>,
 }
 
 /// Tells pack what is still needed, as long as it lives.
@@ -113,7 +128,27 @@ impl Snapshot {
     }
 
     fn of(engine: &Arc<Engine>, view: View) -> Self {
-        Self { open: Arc::new(OpenSnapshot { engine: Arc::clone(engine), ground: view.ground }), view }
+        let open = Arc::new(OpenSnapshot { engine: Arc::clone(engine), ground: view.ground });
+        Self { open, view, outlook: None, reads: None }
+    }
+
+    /// The same; what is read through it and through its clones is noted.
+    #[must_use]
+    pub fn noting(&self, reads: &Reads) -> Self {
+        Self { reads: Some(reads.clone()), ..self.clone() }
+    }
+
+    /// The state as it would be after `plan`, which was made for this one. What the plan writes has [`Tid::MAX`].
+    pub(crate) fn after(&self, plan: &Plan) -> Result<Self, ReadError> {
+        let planned = Planned::new(self.clone(), plan)?;
+        let outlook = Outlook { planned, scopes: Mutex::default() };
+        Ok(Self { outlook: Some(Arc::new(outlook)), ..self.clone() })
+    }
+
+    fn note(&self, fact: Fact<'_>) {
+        if let Some(reads) = &self.reads {
+            reads.note(fact);
+        }
     }
 
     /// The line that it shows.
@@ -162,27 +197,52 @@ impl bough_core::Snapshot for Snapshot {
     }
 
     fn object(&self, oid: Oid) -> Result<Option<Arc<Object>>, ReadError> {
-        let found = self.engine().seen(&self.view, oid);
-        found.map_err(|error| ReadError::new(format!("object {oid}"), error))
+        let found = match &self.outlook {
+            Some(outlook) => outlook.planned.object(oid)?,
+            None => {
+                let found = self.engine().seen(&self.view, oid);
+                found.map_err(|error| ReadError::new(format!("object {oid}"), error))?
+            }
+        };
+        Ok(match &self.reads {
+            Some(reads) => reads.object(oid, found),
+            None => found,
+        })
     }
 
     fn child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
+        self.note(Fact::Child(parent, name));
+        if let Some(outlook) = &self.outlook {
+            return outlook.planned.child(parent, name);
+        }
         let found = self.engine().seen_child(&self.view, parent, name);
         found.map_err(|error| ReadError::new(format!("child `{}` of {parent}", name.escape_debug()), error))
     }
 
     fn children(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, ReadError> {
+        self.note(Fact::Children(parent));
+        if let Some(outlook) = &self.outlook {
+            return outlook.planned.children(parent, page);
+        }
         let found = self.engine().seen_children(&self.view, parent, page);
         found.map_err(|error| ReadError::new(format!("the children of {parent}"), error))
     }
 
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
+        self.note(Fact::Child(parent, name));
+        if let Some(outlook) = &self.outlook {
+            return outlook.planned.former_child(parent, name);
+        }
         let found = self.engine().seen_former(&self.view, parent, name);
         found
             .map_err(|error| ReadError::new(format!("what was `{}` in {parent}", name.escape_debug()), error))
     }
 
     fn last_place(&self, oid: Oid) -> Result<Option<Place>, ReadError> {
+        self.note(Fact::Object(oid));
+        if let Some(outlook) = &self.outlook {
+            return outlook.planned.last_place(oid);
+        }
         self.engine().last_place(&self.view, oid).map_err(read_error("where something stood last"))
     }
 
@@ -191,11 +251,24 @@ impl bough_core::Snapshot for Snapshot {
     }
 
     fn known_scope(&self, oid: Oid) -> Option<Arc<Scope>> {
-        self.engine().scopes.get(self.view.shelf(), oid, self.view.tid)
+        // What a scope is made from is noted once, by making it.
+        if self.reads.as_ref().is_some_and(|reads| !reads.knows_scope(oid)) {
+            return None;
+        }
+        match &self.outlook {
+            Some(outlook) => outlook.scopes.lock().get(&oid).cloned(),
+            None => self.engine().scopes.get(self.view.shelf(), oid, self.view.tid),
+        }
     }
 
     fn keep_scope(&self, oid: Oid, scope: &Arc<Scope>) {
-        self.engine().scopes.keep(self.view.shelf(), oid, self.view.tid, scope);
+        if let Some(reads) = &self.reads {
+            reads.note_scope(oid);
+        }
+        match &self.outlook {
+            Some(outlook) => drop(outlook.scopes.lock().insert(oid, Arc::clone(scope))),
+            None => self.engine().scopes.keep(self.view.shelf(), oid, self.view.tid, scope),
+        }
     }
 }
 

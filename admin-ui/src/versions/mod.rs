@@ -1,7 +1,8 @@
 //! Versions: made, entered and left, looked through, brought up to date, merged, and shown by preview links.
 //!
 //! All of it is at `@@manage/versions` of `/`, on any line: the addresses name the version. Reading order: `at` (the
-//! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `desk`
+//! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `pages`
+//! (what a merge makes different), `desk`
 //! and `conflict` (what stands against them), `links`, `settings`.
 //!
 //! # Invariants
@@ -18,6 +19,7 @@ mod discard;
 mod hunks;
 mod links;
 mod list;
+mod pages;
 mod plan;
 mod settings;
 mod shown;
@@ -43,6 +45,7 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         ["discard"] => discard::answer(&at),
         ["update"] => plan::update(&at),
         ["merge"] => plan::merge(&at),
+        ["pages"] => pages::answer(&at),
         ["conflicts"] => desk::answer(&at),
         ["conflicts", id] => conflict::answer(&at, id),
         ["links"] => links::answer(&at),

@@ -65,6 +65,7 @@ struct PlanPage {
     is_parent_public: bool,
     url: String,
     desk_url: String,
+    pages_url: String,
 }
 
 struct Row {
@@ -162,18 +163,18 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
     }
 }
 
-fn closed(at: &At<'_>) -> PageError {
+pub(super) fn closed(at: &At<'_>) -> PageError {
     let (name, status) = (&at.info.name, at.info.status.word());
     PageError::refused(format!("Version {name} is {status}: open it again in its settings first."))
 }
 
-fn nothing_selected() -> PageError {
+pub(super) fn nothing_selected() -> PageError {
     PageError::refused(
         "The version changed nothing of what was ticked: it may have been merged or discarded meanwhile.",
     )
 }
 
-fn choice(picks: &[Oid], close: bool) -> MergeChoice {
+pub(super) fn choice(picks: &[Oid], close: bool) -> MergeChoice {
     let only = (!picks.is_empty()).then(|| picks.iter().copied().map(Pick::Object).collect());
     MergeChoice { only, close }
 }
@@ -227,6 +228,7 @@ fn show(
         is_parent_public: at.info.parent_name.is_none(),
         url: at.url(&[]),
         desk_url: at.url(&["conflicts"]),
+        pages_url: at.url(&["pages"]) + &super::pages::query(picks).replacen('&', "?", 1),
     };
     page::show_as(status, &page)
 }

@@ -41,7 +41,10 @@ impl SiteCommand for Merge {
             let plan = version.merge_preview_with(&choice)?;
             let close = if self.close { " --close" } else { "" };
             let after = match plan.conflicts.is_empty() {
-                true => vec![next("do it with", format!("version merge {name}{close}{what}"))],
+                true => vec![
+                    next("see every page that changes with", format!("version pages {name}{what}")),
+                    next("do it with", format!("version merge {name}{close}{what}")),
+                ],
                 false => vec![next("see what stands against it with", format!("version conflicts {name}"))],
             };
             return send_preview(&version, "merge", &plan, after, asker);

@@ -12,6 +12,7 @@ mod link;
 mod list;
 mod manage;
 mod merge;
+mod pages;
 mod plan;
 mod resolve;
 mod row;
@@ -32,6 +33,7 @@ A version shows the whole site as it was when the version was made, with what is
   bough version diff redesign                    what it changed
   bough version update redesign                  bring in what others did meanwhile
   bough version merge redesign --preview         what publishing it would do
+  bough version pages redesign                   every page that publishing it changes
   bough version merge redesign                   publish it, in one commit that can be undone
 
 docs/versions.md is a walk through all of it.";
@@ -63,6 +65,8 @@ commands! {
     Resolve(resolve::Resolve),
     /// Merge a version, or a part of it, into its parent line, in one commit
     Merge(merge::Merge),
+    /// Show which pages merging a version makes different, also those that only show what it changes
+    Pages(pages::Pages),
     /// Throw a version away, or a part of what it changed
     Discard(discard::Discard),
     /// Give a version another name or title

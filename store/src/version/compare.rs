@@ -123,6 +123,14 @@ impl Database {
         Ok(Snapshot::at(engine, state.parent, state.base)?)
     }
 
+    /// Every object that may differ between two states; more than those do no harm. Costs by the commits between them.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or no longer knows what lies between.
+    pub fn touched_between(&self, a: &Snapshot, b: &Snapshot) -> Result<BTreeSet<Oid>, HistoryError> {
+        self.inner.engine.touched_between(a.view(), b.view())
+    }
+
     /// How many commits the parent line has got since this version's base, counted up to `limit`.
     ///
     /// # Errors

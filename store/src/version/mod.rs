@@ -26,6 +26,7 @@ use crate::draft::BlobError;
 use crate::engine::StoreError;
 use crate::history::HistoryError;
 use crate::line::{LineId, LineStatus};
+use crate::snapshot::Snapshot;
 use crate::undo::{CellDelta, UrlDelta};
 use crate::weave;
 
@@ -239,6 +240,18 @@ pub struct MergePlan {
     pub rights: Vec<RightsNotice>,
     /// What whoever asks may not do; with any, nothing is done. Empty where nobody was asked about it.
     pub denied: Vec<Denial>,
+}
+
+/// A merge that is planned, and what it would make of the parent line.
+pub struct MergeOutlook {
+    /// What it would do.
+    pub plan: MergePlan,
+    /// The parent line as it is.
+    pub before: Snapshot,
+    /// The parent line as it would be. What is read of it must not be kept for longer than it is.
+    pub after: Snapshot,
+    /// The objects in which the two differ, in no order.
+    pub changed: Vec<Oid>,
 }
 
 /// Something about who may do what that a merge does not decide and people may not expect.

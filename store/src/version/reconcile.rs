@@ -30,7 +30,8 @@ use crate::snapshot::Snapshot;
 use crate::undo::{CellDelta, PREVIEW_MAX, UrlDelta};
 use crate::version::own_cells::ThreeSides;
 use crate::version::{
-    Made, MergePlan, Merged, Pick, RightsNotice, VersionConflict, VersionError, conflict_id, conflict_object,
+    Made, MergeOutlook, MergePlan, Merged, Pick, RightsNotice, VersionConflict, VersionError, conflict_id,
+    conflict_object,
 };
 use crate::weave::{Origin, Overlay};
 
@@ -74,6 +75,22 @@ impl Database {
             None => Vec::new(),
         };
         Ok(MergePlan { denied, ..explained })
+    }
+
+    /// The same, with the parent line as it is and as it would be. Where something stands against the merge, that is as
+    /// the parent line has it.
+    ///
+    /// # Errors
+    /// As [`Database::merge_preview`].
+    pub fn merge_outlook(&self, choice: &MergeChoice) -> Result<MergeOutlook, VersionError> {
+        let engine = &self.inner.engine;
+        let sides = ThreeSides::new(engine, self.line, None)?;
+        let (cells, along) = selected(engine, &sides, choice)?;
+        let plan = sides.plan(&cells, &self.resolutions()?)?;
+        let explained = engine.explain(&sides, &plan, sides.parent.line(), along)?;
+        let after = sides.parent.after(&plan)?;
+        let changed = plan.writes.iter().map(|change| change.oid).collect();
+        Ok(MergeOutlook { plan: explained, before: sides.parent, after, changed })
     }
 
     /// Merges this version into its parent line, in one commit on both. It stays open unless it is told to close: then

@@ -132,6 +132,7 @@ from!(
     bough_store::version::VersionError,
     crate::auth::AccountError,
     crate::preview::PreviewError,
+    crate::survey::SurveyError,
 );
 
 impl From<PublishError> for PageError {

@@ -14,6 +14,7 @@ use bough_core::snapshot::{Chain, chain};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::VERSION;
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
+use bough_store::version::MergeChoice;
 use bough_store::{Body, Database, Draft, Kind, Note, Snapshot};
 
 use super::form::text_of;
@@ -33,6 +34,7 @@ use crate::publisher::receive::media_essence;
 use crate::publisher::visit::{Asked, Visit};
 use crate::publisher::{Failure, Publisher, form};
 use crate::rest::told;
+use crate::survey::{Survey, SurveyError};
 use crate::types::page::markdown;
 use crate::urlencoded;
 
@@ -274,6 +276,14 @@ impl PageRequest {
         let access = self.access();
         let here: SharedSnapshot = Arc::new(snapshot.clone());
         Access::new(access.actor().clone(), Arc::clone(self.types()), here, Some(Arc::clone(access.head())))
+    }
+
+    /// Which pages a merge makes different, as whoever asks sees them on this host.
+    ///
+    /// # Errors
+    /// When the merge cannot be planned.
+    pub fn survey(&self, version: &Database, choice: &MergeChoice) -> Result<Survey, SurveyError> {
+        Survey::by(&self.publisher, self.actor().clone(), self.asked.origin.clone(), version, choice)
     }
 
     /// Whether nobody can log in yet.

@@ -21,7 +21,7 @@ use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{Address, Target, VERSION};
 use bough_core::{Object, Oid, Snapshot, Tid};
 use bough_store::version::{VersionError, VersionInfo};
-use bough_store::{Database, HistoryError, LineStatus};
+use bough_store::{Database, HistoryError, LineId, LineStatus};
 
 use super::Publisher;
 use super::deliver::redirect;
@@ -69,6 +69,15 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// A version that somebody looks at without asking over HTTP.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn by_path(database: Database) -> Result<Self, VersionError> {
+        let info = database.version_info()?;
+        Ok(Self::of(database, info, Way::Path, None))
+    }
+
     fn of(database: Database, info: VersionInfo, way: Way, actor: Option<Actor>) -> Self {
         Self { database, name: info.name, opened: info.opened, way, only_below: None, actor }
     }
@@ -258,6 +267,17 @@ pub(super) fn push_version(before: &mut String, shown: Option<&Shown>) {
         super::path::push_step(before, VERSION);
         super::path::push_step(before, &shown.name);
     }
+}
+
+/// The same for a version at which nobody looks by a request; nothing for the trunk.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn push_line(before: &mut String, line: &Database) -> Result<(), VersionError> {
+    if line.line() != LineId::TRUNK {
+        push_version(before, Some(&Shown::by_path(line.clone())?));
+    }
+    Ok(())
 }
 
 /// Says whose content an answer is and who may keep it.

@@ -18,6 +18,7 @@ pub(crate) mod entitle;
 pub(crate) mod form;
 pub(crate) mod line;
 pub(crate) mod links;
+pub(crate) mod look;
 mod methods;
 pub(crate) mod moment;
 pub(crate) mod path;
@@ -175,6 +176,17 @@ impl Publisher {
         }
     }
 
+    /// Another one for the same site, with caches of its own: for states that are none of any line.
+    pub(crate) fn beside(&self) -> Self {
+        let config = Config {
+            hosts: self.hosts.clone(),
+            limits: self.limits.clone(),
+            accounts: Some(self.accounts.clone()),
+            ..Config::default()
+        };
+        Self::new(self.database.clone(), config)
+    }
+
     /// Answers a request.
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
@@ -208,6 +220,7 @@ impl Publisher {
             origin,
             version_host,
             shown,
+            state: None,
             actor: OnceLock::new(),
             received,
             id,
@@ -403,7 +416,11 @@ impl Publisher {
         if asked.version_host.is_some() {
             return Some(self.hosts.of_versions());
         }
-        let authority = &asked.origin.authority;
+        self.host_of(&asked.origin.authority)
+    }
+
+    /// What the host of that name shows.
+    pub(crate) fn host_of(&self, authority: &str) -> Option<&Arc<crate::hosts::Host>> {
         let name = if authority.is_empty() { "" } else { host_name(authority)? };
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             self.hosts.find(&name.to_ascii_lowercase())
@@ -431,7 +448,7 @@ impl Publisher {
         line::push_version(&mut before, shown);
         let (mut is_fixed, mut now) = (false, None);
         let snapshot = match moment {
-            None => database.snapshot(),
+            None => asked.state.clone().unwrap_or_else(|| database.snapshot()),
             Some(text) => {
                 let moment = Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))?;
                 push_step(&mut before, AT);

@@ -36,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) version_host: Option<VersionHost>,
     /// The version that is shown, as soon as it is known and allowed; none for the public line.
     pub(crate) shown: OnceLock<Shown>,
+    /// The state that is shown instead of the line's head, where nobody asked over HTTP.
+    pub(crate) state: Option<Snapshot>,
     /// Who asks, as soon as that is known.
     pub(crate) actor: OnceLock<Actor>,
     /// What it carried.

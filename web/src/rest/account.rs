@@ -23,14 +23,14 @@ fn addressed(call: &Call<'_>) -> Result<Oid, PublishError> {
 /// `GET @@credentials`.
 pub(super) fn get(call: &Call<'_>) -> Result<Answer, PublishError> {
     let user = addressed(call)?;
-    let sessions = call.accounts.sessions(user)?.into_iter().map(|session| SessionShown {
+    let sessions = call.publisher.accounts.sessions(user)?.into_iter().map(|session| SessionShown {
         id: session.id.clone(),
         made: rfc3339(session.made_micros),
         seen: rfc3339(session.seen_micros),
         agent: session.agent.clone(),
         address: session.address.map(|address| address.to_string()),
     });
-    let tokens = call.accounts.tokens(user)?.into_iter().map(|token| TokenShown {
+    let tokens = call.publisher.accounts.tokens(user)?.into_iter().map(|token| TokenShown {
         id: token.id.clone(),
         name: token.about.name.clone(),
         subtree: token.about.subtree.map(|oid| oid.to_string()),
@@ -40,7 +40,7 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, PublishError> {
         used: token.used_micros.map(rfc3339),
     });
     Answer::ok(&Credentials {
-        has_password: call.accounts.has_password(user)?,
+        has_password: call.publisher.accounts.has_password(user)?,
         sessions: sessions.collect(),
         tokens: tokens.collect(),
     })
@@ -50,7 +50,7 @@ pub(super) fn get(call: &Call<'_>) -> Result<Answer, PublishError> {
 pub(super) fn set_password(call: &Call<'_>) -> Result<Answer, PublishError> {
     let user = addressed(call)?;
     let wanted: NewPassword = call.json()?;
-    match call.accounts.set_password(user, &wanted.password) {
+    match call.publisher.accounts.set_password(user, &wanted.password) {
         Err(error @ (AccountError::PasswordShort | AccountError::PasswordLong)) => {
             Err(Problem::new(Code::Value, error.to_string()).into())
         }
@@ -64,19 +64,19 @@ pub(super) fn set_password(call: &Call<'_>) -> Result<Answer, PublishError> {
 /// `DELETE @@credentials/password`.
 pub(super) fn remove_password(call: &Call<'_>) -> Result<Answer, PublishError> {
     let user = addressed(call)?;
-    let changed = call.accounts.has_password(user)?;
-    call.accounts.remove_password(user)?;
+    let changed = call.publisher.accounts.has_password(user)?;
+    call.publisher.accounts.remove_password(user)?;
     Answer::ok(&Changed { changed })
 }
 
 /// `DELETE @@credentials/sessions/ID`.
 pub(super) fn end_session(call: &Call<'_>) -> Result<Answer, PublishError> {
-    gone(call.accounts.revoke_session(addressed(call)?, call.steps[0])?)
+    gone(call.publisher.accounts.revoke_session(addressed(call)?, call.steps[0])?)
 }
 
 /// `DELETE @@credentials/tokens/ID`.
 pub(super) fn revoke_token(call: &Call<'_>) -> Result<Answer, PublishError> {
-    gone(call.accounts.revoke_token(addressed(call)?, call.steps[0])?)
+    gone(call.publisher.accounts.revoke_token(addressed(call)?, call.steps[0])?)
 }
 
 fn gone(was_there: bool) -> Result<Answer, PublishError> {
@@ -89,7 +89,7 @@ fn gone(was_there: bool) -> Result<Answer, PublishError> {
 /// `GET /@@audit`.
 pub(super) fn audit(call: &Call<'_>) -> Result<Answer, PublishError> {
     let limit = call.number("limit", 100, EVENTS_MAX)?.max(1);
-    let events = call.accounts.events(None, limit)?;
+    let events = call.publisher.accounts.events(None, limit)?;
     Answer::ok(&AccountEvents { items: events.iter().map(shown).collect() })
 }
 

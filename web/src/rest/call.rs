@@ -20,9 +20,9 @@ use serde_json::Value as Json;
 use super::dto;
 use super::json;
 use super::value::{Names, find_from, rfc3339, shown};
-use crate::auth::Accounts;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
+use crate::publisher::Publisher;
 use crate::publisher::deliver::Document;
 use crate::publisher::links::is_container;
 use crate::publisher::moment::Moment;
@@ -38,7 +38,7 @@ pub(super) const COMMITS_MAX: usize = 1_000;
 pub(super) struct Call<'a> {
     pub(super) asked: &'a Asked,
     pub(super) visit: &'a Visit,
-    pub(super) accounts: &'a Accounts,
+    pub(super) publisher: &'a Publisher,
     /// The object that is addressed; where nothing is yet, its container.
     pub(super) object: &'a Arc<Object>,
     /// The name of what shall be made there.
@@ -88,12 +88,12 @@ pub(super) fn etag(revision: Tid) -> String {
 
 impl<'a> Call<'a> {
     pub(super) fn new(
-        (asked, visit, accounts): (&'a Asked, &'a Visit, &'a Accounts),
+        (asked, visit, publisher): (&'a Asked, &'a Visit, &'a Publisher),
         object: &'a Arc<Object>,
         new: Option<&'a Name>,
         steps: Vec<&'a str>,
     ) -> Self {
-        Self { asked, visit, accounts, object, new, steps, query: asked.query() }
+        Self { asked, visit, publisher, object, new, steps, query: asked.query() }
     }
 
     /// The line that is read and written.

@@ -157,6 +157,32 @@ pub(super) struct Notice {
     pub(super) text: String,
 }
 
+/// Pages that a merge makes different, as whoever asks sees them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangedPages {
+    /// In the order of their paths; at the end those that only the merge makes.
+    pub(super) items: Vec<ChangedPage>,
+    /// How many pages were looked at for this answer.
+    pub(super) looked_at: u64,
+    /// Where to go on; none where all were looked at.
+    pub(super) next: Option<String>,
+}
+
+/// A page that a merge makes different.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangedPage {
+    /// Where it is shown, or was.
+    pub(super) url: String,
+    /// `otherwise`, `new`, `gone`, `moved`, `fails` or `mended`.
+    pub(super) how: &'static str,
+    /// Of a moved one: where it is after the merge.
+    pub(super) to: Option<String>,
+    /// Whether the merge changes the object itself that is shown there.
+    pub(super) is_direct: bool,
+    /// The changed objects that it is made from, the first of them.
+    pub(super) because: Vec<String>,
+}
+
 /// The conflicts of a version with its parent line.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Conflicts {

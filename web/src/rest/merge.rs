@@ -1,5 +1,7 @@
 //! A version and its parent line: brought together, and what stands against that.
 
+use std::time::{Duration, Instant};
+
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
 use bough_core::security::permission::VIEW;
 use bough_core::{CellKey, Content, Oid, Snapshot as _};
@@ -14,7 +16,10 @@ use super::value::{Reader, Wanted, find_from, rfc3339};
 use super::version::addressed;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
+use crate::survey::{Difference, PageChange, Survey};
 
+/// How long one answer looks at pages before it says where to go on.
+const LOOKS_FOR: Duration = Duration::from_secs(5);
 /// How many objects inside a deleted one are named.
 const INNER_MAX: usize = 100;
 /// Most parts of a version that one request names.
@@ -51,6 +56,36 @@ pub(super) fn merge(call: &Call<'_>) -> Result<Answer, PublishError> {
     }
     let merged = database.merge(&choice, call.note(&sentence, Kind::Edit));
     shower.done(merged, sentence)
+}
+
+/// `GET /@@versions/NAME/pages`.
+pub(super) fn pages(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let (database, _) = addressed(call)?;
+    let limit = call.number("limit", 100, 1_000)?.max(1);
+    let (actor, origin) = (call.visit.access.actor().clone(), call.asked.origin.clone());
+    let mut survey = Survey::by(call.publisher, actor, origin, &database, &MergeChoice::default())?;
+    if let Some(next) = call.query("next") {
+        survey.resume(next)?;
+    }
+    let until = (Instant::now() + LOOKS_FOR).min(call.asked.deadline);
+    let surveyed = survey.go_on(limit, until)?;
+    let page = |change: PageChange| {
+        let (how, to) = match change.how {
+            Difference::Otherwise => ("otherwise", None),
+            Difference::New => ("new", None),
+            Difference::Gone => ("gone", None),
+            Difference::Moved(to) => ("moved", Some(to)),
+            Difference::Fails => ("fails", None),
+            Difference::Mended => ("mended", None),
+        };
+        let because = change.because.iter().map(ToString::to_string).collect();
+        dto::ChangedPage { url: change.url, how, to, is_direct: change.is_direct, because }
+    };
+    Answer::ok(&dto::ChangedPages {
+        items: surveyed.changes.into_iter().map(page).collect(),
+        looked_at: surveyed.looked_at,
+        next: surveyed.next,
+    })
 }
 
 /// `POST /@@versions/NAME/discard`.

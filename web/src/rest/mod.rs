@@ -178,7 +178,7 @@ impl Publisher {
         Ok(Step::Later(Box::new(move || {
             let Addressed { object, new } = &addressed;
             let arguments = arguments.iter().map(String::as_str).collect();
-            let call = Call::new((&asked, &visit, &publisher.accounts), object, new.as_ref(), arguments);
+            let call = Call::new((&asked, &visit, &publisher), object, new.as_ref(), arguments);
             let answer = (operation.run)(&call);
             let answer = answer.map_err(|error| told(&visit, error));
             let response = answer.and_then(|answer| publisher.respond(&asked, &visit, operation, answer));

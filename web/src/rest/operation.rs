@@ -240,6 +240,10 @@ operations! {
         "Merge a version, or a part of it, into its parent line, in one commit; or say what that would do."
         needs Some(VERSIONS); query [] takes Takes::MaybeJson(of::<dto_version::Merge>); gives Gives::Json(of::<dto_version::Plan>);
         by merge::merge;
+    list_changed_pages GET Top Some("versions"), ["{version}" "pages"]
+        "The pages of the parent line that merging a version makes different, also those that only show what it changes."
+        needs Some(VERSIONS); query [LIMIT, ("next", "Where to go on; what an earlier answer gave.")]
+        takes Takes::Nothing; gives Gives::Json(of::<dto_version::ChangedPages>); by merge::pages;
     discard_version POST Top Some("versions"), ["{version}" "discard"]
         "Throw a version away, or a part of what it changed; or say what would go."
         needs Some(VERSIONS); query [] takes Takes::MaybeJson(of::<dto_version::Discard>); gives Gives::Json(of::<dto_version::Discarded>);

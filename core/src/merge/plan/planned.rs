@@ -11,19 +11,20 @@ use crate::transaction::ObjectChange;
 use crate::{Object, Oid, Place, Tid, Value};
 
 /// What the parent line would be after a merge, or the version after an update. What is written has [`Tid::MAX`].
-pub struct Planned<'a> {
-    parent: &'a dyn Snapshot,
+pub struct Planned<S> {
+    parent: S,
     objects: HashMap<Oid, Arc<Object>>,
     children: HashMap<Oid, OwnChildren>,
 }
 
-impl<'a> Planned<'a> {
+impl<S: Snapshot> Planned<S> {
     /// The writes of `plan` over `parent`, the line that it was made for.
     ///
     /// # Errors
     /// When the parent line cannot be read.
-    pub fn new(parent: &'a dyn Snapshot, plan: &Plan) -> Result<Self, ReadError> {
-        let mut planned = Self { parent, objects: HashMap::new(), children: HashMap::new() };
+    pub fn new(parent: S, plan: &Plan) -> Result<Self, ReadError> {
+        let mut objects = HashMap::with_capacity(plan.writes.len());
+        let mut children: HashMap<Oid, OwnChildren> = HashMap::new();
         let mut places: Vec<(Oid, Place)> = Vec::new();
         for ObjectChange { oid, cells } in &plan.writes {
             let was = parent.object(*oid)?;
@@ -35,20 +36,20 @@ impl<'a> Planned<'a> {
             if was != now.place() {
                 // All old places first, so that objects can exchange theirs.
                 if let Some(place) = was {
-                    planned.children.entry(place.parent).or_default().put(place, None);
+                    children.entry(place.parent).or_default().put(place, None);
                 }
                 places.extend(now.place().map(|place| (*oid, place.clone())));
             }
-            planned.objects.insert(*oid, Arc::new(now));
+            objects.insert(*oid, Arc::new(now));
         }
         for (oid, place) in places {
-            planned.children.entry(place.parent).or_default().put(&place, Some(oid));
+            children.entry(place.parent).or_default().put(&place, Some(oid));
         }
-        Ok(planned)
+        Ok(Self { parent, objects, children })
     }
 }
 
-impl Snapshot for Planned<'_> {
+impl<S: Snapshot> Snapshot for Planned<S> {
     fn tid(&self) -> Tid {
         self.parent.tid()
     }
@@ -69,14 +70,14 @@ impl Snapshot for Planned<'_> {
 
     fn children(&self, parent: Oid, page: &ChildrenPage) -> Result<Vec<Child>, ReadError> {
         match self.children.get(&parent) {
-            Some(own) => own.over(self.parent, parent, page),
+            Some(own) => own.over(&self.parent, parent, page),
             None => self.parent.children(parent, page),
         }
     }
 
     fn former_child(&self, parent: Oid, name: &str) -> Result<Option<Oid>, ReadError> {
         match self.children.get(&parent) {
-            Some(own) => own.former_over(self.parent, parent, name),
+            Some(own) => own.former_over(&self.parent, parent, name),
             None => self.parent.former_child(parent, name),
         }
     }
