@@ -50,6 +50,8 @@ pub struct Limits {
     pub page_bytes_max: usize,
     /// How many bytes of compressed answers are kept.
     pub compressed_bytes_max: u64,
+    /// How many bytes of rendered pages are kept, with what they were made from.
+    pub kept_bytes_max: u64,
     /// How many bytes of sanitised texts of pages are kept.
     pub sanitised_bytes_max: u64,
 }
@@ -77,6 +79,7 @@ impl Default for Limits {
             template_fuel: 2_000_000,
             page_bytes_max: 8 << 20,
             compressed_bytes_max: 16 << 20,
+            kept_bytes_max: 64 << 20,
             sanitised_bytes_max: 16 << 20,
         }
     }

@@ -151,4 +151,25 @@ export const flows = [
       await axe();
     },
   },
+  {
+    name: "every page that a changed template shows otherwise is named before the merge, with and without scripts",
+    async run({ page, expect, login, axe, cli }) {
+      for (let nth = 0; nth < 130; nth += 1) cli(["add", `/many-${nth}`, "page", "body=x"]);
+      await login();
+      await make(page, "New layout", "new-layout");
+      const layout = cli(["cat", "/layout.html", "source"]);
+      cli(["set", "/layout.html", `source=${layout.replace("<body", "<body data-new")}`, "--version", "new-layout"]);
+      await page.goto("/@v/new-layout/@@manage/versions/new-layout/merge");
+      await page.click("a:has-text('see every page that changes')");
+      await page.waitForFunction(() => !document.querySelector("[data-go-on=next]"));
+      await axe();
+      const rows = await page.textContent("tbody");
+      expect.match(rows, /\/about\s*looks different\s*\/layout.html/);
+      expect.match(rows, /\/many-129/);
+      expect.match(await page.textContent("main"), /Looked at \d+ pages: \d+ are different/);
+      expect.ok((await page.locator("tbody tr").count()) > 130, "all rows were fetched");
+      await page.click("a:has-text('Back to the merge')");
+      expect.match(await page.textContent("main"), /Merging all of it changes 1 object/);
+    },
+  },
 ];

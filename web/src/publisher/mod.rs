@@ -15,7 +15,9 @@ mod accounts;
 pub(crate) mod compress;
 pub(crate) mod deliver;
 pub(crate) mod entitle;
+mod failing;
 pub(crate) mod form;
+pub(crate) mod kept;
 pub(crate) mod line;
 pub(crate) mod links;
 pub(crate) mod look;
@@ -23,6 +25,7 @@ mod methods;
 pub(crate) mod moment;
 pub(crate) mod path;
 pub(crate) mod receive;
+mod render;
 pub(crate) mod visit;
 
 use std::any::Any;
@@ -39,45 +42,42 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::http::header::{ALLOW, CONTENT_LENGTH};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use bough_core::acquisition::{self, Found};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use bough_core::security::Access;
 use bough_core::security::permission::LIST;
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::{AT, Address, Target, resolve};
-use bough_core::{Name, Object, Oid, Snapshot as _, Value};
+use bough_core::{Name, Object, Oid, Snapshot as _};
 use bough_store::Database;
 use tokio::sync::Semaphore;
 
 use self::accounts::Asker;
 use self::compress::Compressed;
-use self::deliver::{Delivery, Document, Place, already_there, canonical_link, deliver, redirect};
+use self::deliver::{Delivery, Document, Place, canonical_link, deliver, redirect};
+pub(crate) use self::failing::Failure;
+use self::kept::Kept;
 use self::links::{Links, is_container};
 use self::moment::Moment;
 use self::path::{RequestPath, push_step};
 use self::receive::{Received, Receiver, announced_bytes};
+use self::render::Content;
 use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
 use crate::auth::{Accounts, EmergencyUser};
-use crate::conditional::{Etag, Validators};
 use crate::config::{Config, Limits};
-use crate::content::headers::{self, Guard};
-use crate::content::policy::ContentPolicy;
+use crate::content::headers::{self};
 use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
-use crate::error::{ErrorPage, PublishError};
-use crate::failures::{Failures, InternalFailure};
+use crate::error::PublishError;
+use crate::failures::Failures;
 use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, is_local, named_host, origin};
-use crate::pages::{PageError, Pages};
-use crate::problem;
-use crate::rest::{prefers_json, wants_problem};
+use crate::pages::Pages;
+use crate::rest::prefers_json;
 use crate::serve::OwnTls;
-use crate::template::{Bounds, Chosen, Page, Templates};
-use crate::types::{file, folder, link, page, unknown};
+use crate::template::{Bounds, Templates};
+use crate::types::{file, folder, link};
 
 /// What can be done at the address of an object.
 const ALLOWED: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
@@ -86,7 +86,6 @@ const ALLOWED_IN_VERSIONS: &str = "GET, HEAD";
 const HTML: &str = "text/html; charset=utf-8";
 /// Slower than this is worth a line in the log.
 const SLOW_SECS: f64 = 1.0;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A site over HTTP.
 pub(crate) struct Publisher {
@@ -101,6 +100,7 @@ pub(crate) struct Publisher {
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
+    kept: Kept,
     blocking_jobs: Arc<Semaphore>,
     receiver: Receiver,
     log: Option<Recorder>,
@@ -123,34 +123,6 @@ type Work = Pin<Box<dyn Future<Output = Result<Step, Failure>> + Send>>;
 
 pub(crate) type Job = Box<dyn FnOnce() -> Result<Response<Body>, Failure> + Send>;
 
-/// What went wrong, and where: there error pages are acquired.
-pub(crate) struct Failure {
-    error: PublishError,
-    at: Option<Box<(Visit, Arc<Object>)>>,
-}
-
-impl<E: Into<PublishError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), at: None }
-    }
-}
-
-impl Failure {
-    pub(crate) fn at(error: impl Into<PublishError>, visit: &Visit, object: &Arc<Object>) -> Self {
-        Self { error: error.into(), at: Some(Box::new((visit.clone(), Arc::clone(object)))) }
-    }
-
-    pub(crate) fn is_missing(&self) -> bool {
-        matches!(self.error, PublishError::NotFound)
-    }
-}
-
-impl From<Failure> for PageError {
-    fn from(failure: Failure) -> Self {
-        failure.error.into()
-    }
-}
-
 impl Publisher {
     pub(crate) fn new(database: Database, config: Config) -> Self {
         let limits = config.limits;
@@ -166,6 +138,7 @@ impl Publisher {
             templates: Templates::new(bounds),
             compressed: Compressed::new(limits.compressed_bytes_max),
             sanitised: Sanitised::new(limits.sanitised_bytes_max),
+            kept: Kept::new(limits.kept_bytes_max),
             blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
             receiver: Receiver::new(&limits, config.upload_folder),
             log: Recorder::start(config.access_log),
@@ -646,302 +619,12 @@ impl Publisher {
             Delivery::ToCompress(_) => Err(PublishError::Reply("compression was put off twice".into())),
         }
     }
-
-    /// The tag of what is rendered for an object. A page may show anything that the snapshot holds, so the snapshot's
-    /// commit is in it; that it changes with every commit is the price until dependencies are recorded.
-    fn rendered_validators(
-        &self,
-        visit: &Visit,
-        object: &Object,
-        template: Oid,
-        guard: &Guard,
-    ) -> Validators {
-        let snapshot = &visit.snapshot;
-        let actor = visit.access.actor();
-        let who = (actor.name(), actor.user().map(|user| user.oid), actor.within.is_some());
-        let (tid, shelf) = (snapshot.tid(), snapshot.shelf());
-        let identity = (object.oid(), object.revision(), template, tid, shelf, guard.mark(), who);
-        let mut tag = [0; 16];
-        tag[..8].copy_from_slice(&self.run[0].hash_one(identity).to_be_bytes());
-        tag[8..].copy_from_slice(&self.run[1].hash_one(identity).to_be_bytes());
-        Validators { etag: Etag::of_bytes(&tag), modified_secs: None }
-    }
-
-    fn render_later(
-        self: &Arc<Self>,
-        asked: &Arc<Asked>,
-        visit: Visit,
-        here: Arc<Object>,
-        content: Content,
-        canonical: Option<HeaderValue>,
-    ) -> Result<Step, Failure> {
-        let template = if let Content::Template(template) = &content { template.oid() } else { Oid::ROOT };
-        let allowed = visit.allowed(here.oid())?;
-        let guard = Guard::of_page(&allowed);
-        let validators = self.rendered_validators(&visit, &here, template, &guard);
-        if let Some(response) = already_there(asked, &visit, &validators, &guard, canonical.as_ref()) {
-            return Ok(Step::Ready(response));
-        }
-        let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
-        Ok(Step::Later(Box::new(move || {
-            let rendered = publisher.render(&asked, &visit, &here, &content, allowed.policy);
-            let document = rendered.map_err(|error| Failure::at(error, &visit, &here))?;
-            let document = Document { validators: Some(validators), guard, canonical, ..document };
-            publisher.send_now(&asked, &visit, document).map_err(|error| Failure::at(error, &visit, &here))
-        })))
-    }
-
-    fn render(
-        &self,
-        asked: &Asked,
-        visit: &Visit,
-        here: &Arc<Object>,
-        content: &Content,
-        policy: ContentPolicy,
-    ) -> Result<Document, PublishError> {
-        use minijinja::Value as Shown;
-        let title = bough_core::snapshot::attribute(&visit.snapshot, here, "title")?;
-        let title = match (title.as_ref().and_then(Value::as_text), here.place()) {
-            (Some(title), _) => title.to_owned(),
-            (None, Some(place)) => place.name.to_string(),
-            (None, None) => "Site".to_owned(),
-        };
-        let mut added = vec![("page_title", Shown::from(title))];
-        let (template, media_type) = match content {
-            Content::Page => {
-                added.push(("content", self.page_content(visit, here, policy)?));
-                (Chosen::Acquired("layout.html"), None)
-            }
-            Content::Listing => {
-                let listing = folder::list(visit, asked, here)?;
-                added.push(("entries", listing.entries));
-                added.push(("listing", listing.about));
-                (Chosen::Acquired("listing.html"), None)
-            }
-            Content::Unknown => {
-                added.push(("attributes", unknown::attributes(visit, here)?));
-                (Chosen::Acquired("object.html"), None)
-            }
-            Content::Template(template) => {
-                if here.is_a("page") {
-                    added.push(("content", self.page_content(visit, here, policy)?));
-                }
-                let name = template.place().map_or("", |place| place.name.as_str());
-                let declared = template.text("content_type");
-                let media_type = file::media_type(declared, name, "text/html; charset=utf-8");
-                (Chosen::Object(template), Some(media_type))
-            }
-        };
-        let scene = visit.scene(asked);
-        let page = self.templates.render(Page { scene, here: Arc::clone(here), added, template })?;
-        let document = Document::html(page);
-        Ok(match media_type {
-            Some(media_type) => Document { media_type, ..document },
-            None => document,
-        })
-    }
-
-    fn page_content(
-        &self,
-        visit: &Visit,
-        page: &Object,
-        policy: ContentPolicy,
-    ) -> Result<minijinja::Value, PublishError> {
-        let text = page::content(&self.sanitised, visit, page, policy)?;
-        Ok(minijinja::Value::from_safe_string(text.to_string()))
-    }
-
-    // What goes wrong.
-
-    /// Answers with an error page: at once where it is the one that is always there.
-    fn error_step(self: &Arc<Self>, asked: &Arc<Asked>, failure: Failure) -> Step {
-        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
-            return Step::Ready(response);
-        }
-        if wants_problem(asked) {
-            return Step::Ready(self.last_resort(asked, &failure.error));
-        }
-        let at = match failure.at {
-            Some(at) => Some(at),
-            // What failed had no place: the start page's error pages are the next best.
-            None => self.visit(asked, None).ok().map(|visit| {
-                let entry = Arc::clone(visit.entry());
-                Box::new((visit, entry))
-            }),
-        };
-        let template = at.as_ref().and_then(|at| error_template(&at.0, &at.1, failure.error.status()));
-        match (template, at) {
-            (Some(template), Some(at)) => {
-                let (publisher, asked) = (Arc::clone(self), Arc::clone(asked));
-                Step::Later(Box::new(move || {
-                    Ok(publisher.error_with(&asked, &failure.error, &at.0, &at.1, &template))
-                }))
-            }
-            _ => Step::Ready(self.last_resort(asked, &failure.error)),
-        }
-    }
-
-    /// The same on a thread where rendering is allowed.
-    fn error_now(&self, asked: &Asked, failure: Failure) -> Response<Body> {
-        if let Some(response) = self.ask_to_log_in(asked, &failure.error) {
-            return response;
-        }
-        let at = failure.at.as_ref().filter(|_| !wants_problem(asked));
-        let template = at.and_then(|at| {
-            error_template(&at.0, &at.1, failure.error.status()).map(|template| (at, template))
-        });
-        match template {
-            Some((at, template)) => self.error_with(asked, &failure.error, &at.0, &at.1, &template),
-            None => self.last_resort(asked, &failure.error),
-        }
-    }
-
-    fn error_with(
-        &self,
-        asked: &Asked,
-        error: &PublishError,
-        visit: &Visit,
-        here: &Arc<Object>,
-        template: &Object,
-    ) -> Response<Body> {
-        use minijinja::Value as Shown;
-        let facts = error_page(asked, error);
-        let added = vec![
-            ("page_title", Shown::from(facts.reason())),
-            ("status", Shown::from(facts.status.as_u16())),
-            ("reason", Shown::from(facts.reason())),
-            ("message", Shown::from(&facts.message)),
-            ("error_id", Shown::from(&facts.error_id)),
-        ];
-        let page = Page {
-            scene: visit.scene(asked),
-            here: Arc::clone(here),
-            added,
-            template: Chosen::Object(template),
-        };
-        match self.templates.render(page) {
-            Ok(page) => {
-                self.log_error(asked, error);
-                error_response(asked, error, page, HTML)
-            }
-            Err(problem) => {
-                tracing::error!(
-                    id = facts.error_id,
-                    error = PublishError::from(problem).story(),
-                    "in an error page"
-                );
-                self.last_resort(asked, error)
-            }
-        }
-    }
-
-    /// Answers with the page that is always there.
-    fn last_resort(&self, asked: &Asked, error: &PublishError) -> Response<Body> {
-        self.log_error(asked, error);
-        if wants_problem(asked) {
-            let problem = error.problem().to_json(&format!("{:012x}", asked.id)).to_string();
-            return error_response(asked, error, problem, problem::MEDIA_TYPE);
-        }
-        let prefix = self.host(asked).map_or("", |host| &host.prefix);
-        let home = asked.home(prefix);
-        let page = error_page(asked, error).fallback(home.as_deref());
-        error_response(asked, error, page, HTML)
-    }
-
-    /// Says in the log why a request failed; what the server is to blame for is kept for those who run the site.
-    pub(crate) fn log_error(&self, asked: &Asked, error: &PublishError) {
-        let id = format!("{:012x}", asked.id);
-        let uri = asked.logged_uri();
-        let path: String = uri.path().chars().take(500).collect();
-        let story = error.story();
-        if error.is_internal() {
-            tracing::error!(id, path, error = story, "a request failed");
-            let at_micros = self.database.now_micros();
-            self.failures.add(InternalFailure { at_micros, id, path, story });
-        } else {
-            tracing::debug!(id, path, error = story, "a request was refused");
-        }
-    }
-}
-
-/// What is rendered.
-enum Content {
-    /// A page in its layout.
-    Page,
-    /// What is in a folder.
-    Listing,
-    /// An object of an unknown type.
-    Unknown,
-    /// What this template makes.
-    Template(Arc<Object>),
 }
 
 fn options() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(ALLOWED));
-    response
-}
-
-/// The template for this status that an object acquires.
-fn error_template(visit: &Visit, here: &Object, status: StatusCode) -> Option<Arc<Object>> {
-    let find = |name: &str| {
-        let acquired = acquisition::get(&visit.snapshot, visit.types(), here.oid(), name);
-        let Ok(Some(Found::Child(oid))) = acquired.map(|found| found.map(|acquired| acquired.found)) else {
-            return None;
-        };
-        visit.snapshot.object(oid).ok().flatten().filter(|object| object.is_a("template"))
-    };
-    find(&format!("error-{}.html", status.as_u16())).or_else(|| find("error.html"))
-}
-
-fn error_page(asked: &Asked, error: &PublishError) -> ErrorPage {
-    ErrorPage { status: error.status(), message: error.message(), error_id: format!("{:012x}", asked.id) }
-}
-
-fn error_response(
-    asked: &Asked,
-    error: &PublishError,
-    page: String,
-    media_type: &'static str,
-) -> Response<Body> {
-    let bytes = page.len() as u64;
-    let is_head = asked.parts.method == Method::HEAD;
-    let mut response = Response::new(if is_head { Body::empty() } else { Body::from(page) });
-    *response.status_mut() = error.status();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(&format!("{:012x}", asked.id)) {
-        headers.insert(REQUEST_ID, id);
-    }
-    match error {
-        PublishError::Method { allow } => {
-            if let Ok(allow) = HeaderValue::from_str(allow) {
-                headers.insert(ALLOW, allow);
-            }
-        }
-        PublishError::Busy | PublishError::TooSlow => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        PublishError::TooMany(wait) => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.secs));
-        }
-        _ if error.status() == StatusCode::UNAUTHORIZED => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"Bough\", charset=\"UTF-8\""),
-            );
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Bough\""));
-        }
-        PublishError::Range { bytes } => {
-            if let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}")) {
-                headers.insert(CONTENT_RANGE, range);
-            }
-        }
-        _ => {}
-    }
     response
 }
 

@@ -9,9 +9,11 @@ use std::time::Instant;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use bough_core::object_type::TypeRegistry;
+use bough_core::reads::Reads;
 use bough_core::security::{Access, Actor};
 use bough_core::snapshot::ReadError;
-use bough_core::{Object, Oid};
+use bough_core::transaction::SharedSnapshot;
+use bough_core::{Object, Oid, Snapshot as _};
 use bough_store::{Database, Snapshot};
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
@@ -122,6 +124,18 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn types(&self) -> &Arc<TypeRegistry> {
         &self.types
+    }
+
+    /// The same; what is read through it is noted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn noting(&self, reads: &Reads) -> Result<Self, ReadError> {
+        let snapshot = self.snapshot.noting(reads);
+        let here: SharedSnapshot = Arc::new(snapshot.clone());
+        let access = Access::new(self.access.actor().clone(), Arc::clone(&self.types), here, None);
+        let top = snapshot.object(self.top.oid())?.unwrap_or_else(|| Arc::clone(&self.top));
+        Ok(Self { snapshot, access, top, ..self.clone() })
     }
 
     /// What an object may do in a browser.

@@ -288,7 +288,7 @@ impl Survey {
                 if is_internal(&stop) {
                     walk.skip_inside();
                 } else {
-                    self.look_at_coming(&stop, surveyed)?;
+                    self.look_at_coming(&stop, self.placed[nth], surveyed)?;
                 }
                 self.part = Part::Coming(nth, Some(walk));
                 Ok(Some(format!("coming:{nth}:{}", ObjectPath::from(stop.names))))
@@ -327,7 +327,8 @@ impl Survey {
         Ok(())
     }
 
-    fn look_at_coming(&self, stop: &Stop, surveyed: &mut Surveyed) -> Result<(), SurveyError> {
+    /// `placed`: what the merge puts there, in which this one is.
+    fn look_at_coming(&self, stop: &Stop, placed: Oid, surveyed: &mut Surveyed) -> Result<(), SurveyError> {
         // What stood there before was looked at when that was.
         let names = self.names_of(&self.outlook.after, stop.oid)?;
         let stood = find_below(&self.outlook.before, self.top, &names)?;
@@ -340,7 +341,7 @@ impl Survey {
         surveyed.compared += 1;
         if let Some(how) = difference(&before, &after) {
             let is_direct = self.changed.contains(&stop.oid);
-            let because = self.paths(&[stop.oid])?;
+            let because = self.paths(&[placed])?;
             surveyed.changes.push(PageChange { url: stop.url.clone(), how, is_direct, because });
         }
         Ok(())

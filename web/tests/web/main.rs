@@ -5,6 +5,7 @@ mod conditional;
 mod content;
 mod errors;
 mod hosts;
+mod kept;
 mod matrix;
 mod moments;
 mod pages;
