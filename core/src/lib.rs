@@ -9,6 +9,7 @@ pub mod object_type;
 pub mod oid;
 pub mod order;
 mod overlay;
+pub mod rank;
 pub mod security;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]

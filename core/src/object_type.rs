@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::merge::MergePolicy;
+use crate::order::ORDERED;
 use crate::security::{Actor, GROUP, PermissionTable, USER, USERS, permission};
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
-use crate::{CellKey, Name, Oid};
+use crate::{CellKey, Name, Object, Oid};
 
 /// How people are asked for an attribute, where its kind alone does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -398,6 +399,13 @@ impl TypeRegistry {
         let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
         let spec = of.and_then(|of| self.schema(of.as_str())?.attribute(name.as_str()));
         spec.map_or(MergePolicy::ByKind, |spec| spec.merge)
+    }
+
+    /// Whether the order of what stands in this container matters, as it says itself, else its type by the default of
+    /// that attribute.
+    pub fn keeps_order(&self, container: &Object) -> bool {
+        let by_type = || self.schema(container.type_name()?.as_str())?.attribute(ORDERED)?.default.as_ref();
+        matches!(container.value(ORDERED).or_else(by_type), Some(Value::Bool(true)))
     }
 
     /// The names of all types, sorted.

@@ -184,6 +184,9 @@ pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageE
         return Ok("both changed it".into());
     }
     Ok(match (&found.conflict.key, &found.conflict.kind) {
+        _ if found.conflict.is_about_standing() => {
+            "both gave it another place in the order, which matters there".into()
+        }
         (ConflictKey::Cell(_, CellKey::Place), _) => "both moved or renamed it".into(),
         (ConflictKey::Cell(oid, key), _) => format!("both changed its {}", shown::cell_name(at, *oid, key)?),
         (_, ConflictKind::Deleted { by: Side::Version, .. }) => {

@@ -133,12 +133,6 @@ impl Planner<'_> {
             (_, _, None) => self.tree.put(oid, None).map(drop),
             (Some(_), None, Some(_)) => Ok(()),
             (Some(base), Some(parent), Some(version)) => {
-                if parent.order != version.order
-                    && parent.parent == version.parent
-                    && [&parent.order, &version.order].iter().all(|order| **order != base.order)
-                {
-                    self.notices.insert(Notice::OrderOfParent(oid));
-                }
                 let contents = [base, parent, version].map(|place| Content::Place(place.clone()));
                 let [base, parent, version] = contents.each_ref().map(Some);
                 let place =
@@ -179,25 +173,39 @@ impl Planner<'_> {
         Ok((!self.is_live_in_parent(base.parent)?).then_some(base))
     }
 
-    /// Container and name each for itself: a resolution decides only about what both sides changed.
+    /// Container, name and standing each for itself: a resolution decides only about what both sides changed.
     fn merge_three_places(&mut self, pair: &Pair<'_>) -> Result<Option<Content>, ReadError> {
         let policy = Default::default();
         let never = |large: &Large| self.sides.version.large(large);
-        if let Merge::Settled(place) = merge_contents(policy, pair.base, pair.parent, pair.version, &never)? {
-            return Ok(place);
-        }
-        let chosen = self.meet_cell(pair);
         let (Some(base), Some(parent), Some(version)) =
             (as_place(pair.base), as_place(pair.parent), as_place(pair.version))
         else {
             return Ok(pair.parent.cloned());
         };
+        let ordered_twice = parent.parent == version.parent
+            && parent.order != version.order
+            && [&parent.order, &version.order].iter().all(|order| **order != base.order);
+        if let Merge::Settled(place) = merge_contents(policy, pair.base, pair.parent, pair.version, &never)? {
+            // What came in from elsewhere stands where it happened to.
+            if !(ordered_twice && base.parent == parent.parent && self.keeps_order(parent.parent)?) {
+                self.notices.extend(ordered_twice.then_some(Notice::OrderOfParent(pair.oid)));
+                return Ok(place);
+            }
+        }
+        let chosen = self.meet_cell(pair);
         let mixed = |prefer: &Place, other: &Place| {
-            let (moved, rest) = if prefer.parent == base.parent { (other, prefer) } else { (prefer, other) };
+            let moved = if prefer.parent == base.parent { other } else { prefer };
             let named = if prefer.name == base.name { other } else { prefer };
-            let stays = moved.parent == rest.parent && moved.order == base.order;
-            let order = if stays { &rest.order } else { &moved.order };
-            Content::Place(Place { parent: moved.parent, name: named.name.clone(), order: order.clone() })
+            let ordered = match prefer.parent == other.parent {
+                true if prefer.order == base.order => other,
+                true => prefer,
+                false => moved,
+            };
+            Content::Place(Place {
+                parent: moved.parent,
+                name: named.name.clone(),
+                order: ordered.order.clone(),
+            })
         };
         match chosen {
             Some(Resolution::Version) => {
@@ -214,6 +222,17 @@ impl Planner<'_> {
             }
             _ => Ok(Some(mixed(parent, version))),
         }
+    }
+
+    /// Whether the order in a container matters on either side: who asks once too often takes a click from somebody, who
+    /// does not ask takes his work. It does not count in which order the cells are merged, either.
+    fn keeps_order(&self, container: Oid) -> Result<bool, ReadError> {
+        for side in [self.sides.parent, self.sides.version] {
+            if side.object(container)?.is_some_and(|container| self.sides.types.keeps_order(&container)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether what either side edited fits the type that the object has in the end. Where it does not, one side's

@@ -207,6 +207,17 @@ pub struct Conflict {
     pub fingerprint: u128,
 }
 
+impl Conflict {
+    /// Whether the sides differ about nothing but the standing of an object among its siblings.
+    pub fn is_about_standing(&self) -> bool {
+        let ConflictKind::Cell { parent, version, .. } = &self.kind else { return false };
+        match (cells::as_place(parent.as_ref()), cells::as_place(version.as_ref())) {
+            (Some(parent), Some(version)) => (parent.parent, &parent.name) == (version.parent, &version.name),
+            _ => false,
+        }
+    }
+}
+
 /// What a person chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
@@ -245,7 +256,8 @@ pub enum Notice {
         /// Who deleted that.
         by: Side,
     },
-    /// Both sides gave the object another standing among its siblings: it has the parent line's.
+    /// Both sides gave the object another standing among its siblings, where their order does not matter: it has the
+    /// parent line's.
     OrderOfParent(Oid),
 }
 

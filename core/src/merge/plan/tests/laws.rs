@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::merge::structure::Checker;
+use crate::order::ORDERED;
 use crate::snapshot::{ChildOrder, ChildrenPage, is_live};
 use crate::{Object, Value};
 
@@ -54,6 +55,7 @@ fn step(fork: &mut Fork, side: Side, (what, first, second, third): Step) {
             }
             12 => work.reorder(oid, OrderKey::at(u64::from(second), u64::from(third))),
             13 => work.set_type(oid, &self::name(pick(&[FOLDER, "page"], second))),
+            14 if second % 3 == 0 => work.set(oid, &self::name(ORDERED), Some(Value::Bool(third % 4 > 0))),
             _ => work.delete(oid),
         };
     });
