@@ -330,6 +330,34 @@ async fn two_orders_of_a_folder_where_it_matters_are_asked_about_in_words() {
 }
 
 #[tokio::test]
+async fn editions_that_cannot_be_brought_to_one_are_told_and_settled() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    TestSite::change_on(&site.database, |draft| {
+        let team = draft.at(&path("/team"))?;
+        draft.set(team, &name("_edition"), Some(9.into()))
+    });
+    let form = admin.page("/team/@@manage/edit").await;
+    assert!(form.says("made for edition 9 of this type, which this program does not know yet"));
+    let one = format!("{ONE}/conflicts/{}", conflict_ids(&version)[0]);
+    let page = admin.page(&one).await;
+    for words in [
+        "in editions of its type that cannot be brought to one",
+        "newer than this program knows",
+        "Edition 1",
+        "Edition 9",
+    ] {
+        assert!(page.says(words), "{words} is not in {}", page.words());
+    }
+    admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    version.merge(&Default::default(), Note::edit("Merged")).unwrap();
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("ours"));
+    assert!(!admin.page("/team/@@manage/edit").await.says("edition"));
+}
+
+#[tokio::test]
 async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     let site = site();
     let old = site.put("/old", "folder", &[]);

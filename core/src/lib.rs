@@ -3,6 +3,7 @@
 pub mod acquisition;
 pub mod clock;
 pub mod merge;
+pub mod migration;
 pub mod name;
 pub mod object;
 pub mod object_type;

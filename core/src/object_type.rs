@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::merge::MergePolicy;
+use crate::migration::{Attributes, MigrationError};
 use crate::order::ORDERED;
 use crate::security::{Actor, GROUP, PermissionTable, USER, USERS, permission};
 use crate::snapshot::{ReadError, Snapshot};
@@ -168,6 +169,9 @@ pub struct TypeSchema {
     pub applicable: bool,
     /// What its objects ask of those who see and change them.
     pub guards: Guards,
+    /// In which form its attributes are now, from 1 on: one more whenever what is stored has to be changed for it. The
+    /// type's [`ObjectType::migrate`] then leads there from the one before.
+    pub edition: u32,
 }
 
 impl TypeSchema {
@@ -185,6 +189,7 @@ impl TypeSchema {
             methods: Vec::new(),
             applicable: false,
             guards: Guards::default(),
+            edition: 1,
         })
     }
 
@@ -332,6 +337,16 @@ pub trait ObjectType: Send + Sync {
     fn call(&self, method: &Name, call: &mut Call<'_>) -> Result<Reply, MethodError> {
         let _ = call;
         Err(MethodError::NoSuchMethod { type_name: self.schema().name.clone(), method: method.to_string() })
+    }
+
+    /// The attributes of an object of edition `from` as they are in the next one. A function of the attributes alone, for
+    /// a merge runs it on all its sides; it knows every edition that there ever was.
+    ///
+    /// # Errors
+    /// [`MigrationError::Refused`] with a reason, where people have to look first: the object then stays as it is.
+    fn migrate(&self, from: u32, attributes: &Attributes) -> Result<Attributes, MigrationError> {
+        let _ = from;
+        Ok(attributes.clone())
     }
 
     /// What the object shows at its own URL, where the type does so by a method. The publisher's own types do not.

@@ -333,6 +333,15 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
             ours = (name(version), None);
             theirs = (name(parent), None);
         }
+        (_, ConflictKind::Edition { parent, version, why }) => {
+            let name = |edition: &Option<u32>| match edition {
+                Some(edition) => format!("Edition {edition}"),
+                None => "No edition that there is".into(),
+            };
+            base = format!("What was made for one edition cannot be brought to the other: {why}");
+            ours = (name(version), None);
+            theirs = (name(parent), None);
+        }
         _ => {}
     }
     let side =

@@ -203,6 +203,9 @@ pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageE
         }
         (_, ConflictKind::Cycle { .. }) => "was moved so that two things would contain each other".into(),
         (_, ConflictKind::Type { .. }) => "its type was changed, and what does not go with that".into(),
+        (_, ConflictKind::Edition { .. }) => {
+            "both changed it, in editions of its type that cannot be brought to one".into()
+        }
         _ => "both changed it".into(),
     })
 }

@@ -37,7 +37,7 @@ pub(super) struct ConflictRow {
     /// What it is merged into; none for the public site.
     pub(super) parent: Option<String>,
     pub(super) id: String,
-    /// `cell`, `deleted`, `name`, `cycle` or `type`.
+    /// `cell`, `deleted`, `name`, `cycle`, `type` or `edition`.
     pub(super) kind: String,
     pub(super) path: String,
     /// What it is about, in words.
@@ -226,6 +226,7 @@ impl About<'_> {
             ConflictKind::Name { .. } => "name",
             ConflictKind::Cycle { .. } => "cycle",
             ConflictKind::Type { .. } => "type",
+            ConflictKind::Edition { .. } => "edition",
         }
     }
 
@@ -265,6 +266,11 @@ impl About<'_> {
                     names.join(", ")
                 )
             }
+            (_, ConflictKind::Edition { parent: in_parent, version, why }) => format!(
+                "it is of edition {} in the version and {} there, which cannot be brought to one: {why}",
+                edition_text(*version),
+                edition_text(*in_parent)
+            ),
             _ => "both changed it".to_owned(),
         }
     }
@@ -330,6 +336,10 @@ impl About<'_> {
             }
         }
     }
+}
+
+fn edition_text(edition: Option<u32>) -> String {
+    edition.map_or_else(|| "unknown".to_owned(), |edition| edition.to_string())
 }
 
 fn is_text(content: &Option<Content>) -> bool {

@@ -167,7 +167,7 @@ pub(super) struct Conflicts {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Conflict {
     pub(super) id: String,
-    /// `cell`, `deleted`, `name`, `cycle` or `type`.
+    /// `cell`, `deleted`, `name`, `cycle`, `type` or `edition`.
     pub(super) kind: &'static str,
     pub(super) path: Option<String>,
     pub(super) oid: Option<String>,

@@ -282,6 +282,7 @@ impl<'a> Shower<'a> {
             ConflictKind::Name { .. } => ("name", &["rename", "version", "parent", "same"]),
             ConflictKind::Cycle { .. } => ("cycle", &["version", "parent"]),
             ConflictKind::Type { .. } => ("type", &["version", "parent"]),
+            ConflictKind::Edition { .. } => ("edition", &["version", "parent"]),
         };
         let suggested = match kind {
             ConflictKind::Name { suggested, .. } => Some(suggested.to_string()),

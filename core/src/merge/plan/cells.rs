@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::editions::Editions;
 use super::{
     Change, ConflictKey, ConflictKind, Fate, Fingerprint, Notice, OwnCell, Planner, Resolution, Side,
 };
 use crate::merge::{Merge, merge_contents};
+use crate::migration::EDITION;
 use crate::object::{Content, Large};
 use crate::snapshot::ReadError;
 use crate::{CellKey, Name, Object, Oid, Place};
 
 /// Two changes of one cell.
-struct Pair<'c> {
-    oid: Oid,
-    key: &'c CellKey,
-    base: Option<&'c Content>,
-    parent: Option<&'c Content>,
-    version: Option<&'c Content>,
+pub(super) struct Pair<'c> {
+    pub(super) oid: Oid,
+    pub(super) key: &'c CellKey,
+    pub(super) base: Option<&'c Content>,
+    pub(super) parent: Option<&'c Content>,
+    pub(super) version: Option<&'c Content>,
 }
 
 impl Planner<'_> {
@@ -75,8 +77,19 @@ impl Planner<'_> {
             // Its making was undone: that is a deletion, no matter of cells.
             return Ok(());
         }
+        let editions = self.editions(oid, now.as_deref(), changes)?;
+        if let Editions::Uneven(kind) = editions {
+            return self.merge_uneven(oid, kind);
+        }
+        if let Editions::Brought(brought) = &editions {
+            self.merge_brought(oid, now.as_deref(), brought)?;
+        }
+        let is_done = |key: &CellKey| {
+            *key == CellKey::Place
+                || matches!((&editions, key), (Editions::Brought(_), CellKey::Attribute(_)))
+        };
         let (mut of, mut kept) = (now.as_ref().and_then(|object| object.type_name().cloned()), Vec::new());
-        for change in changes.iter().filter(|change| change.key != CellKey::Place) {
+        for change in changes.iter().filter(|change| !is_done(&change.key)) {
             let parent = now.as_ref().and_then(|object| object.content(&change.key));
             let (base, version) = (change.base.as_ref(), change.version.as_ref());
             let content =
@@ -93,7 +106,11 @@ impl Planner<'_> {
     }
 
     /// What becomes of a cell of an object of this type. What cannot be merged stays as the parent line has it.
-    fn merge_cell(&mut self, of: Option<&Name>, pair: &Pair<'_>) -> Result<Option<Content>, ReadError> {
+    pub(super) fn merge_cell(
+        &mut self,
+        of: Option<&Name>,
+        pair: &Pair<'_>,
+    ) -> Result<Option<Content>, ReadError> {
         let policy = self.sides.types.merge_policy(of, pair.key);
         let fetch = |large: &Large| self.sides.version.large(large);
         match merge_contents(policy, pair.base, pair.parent, pair.version, &fetch)? {
@@ -237,8 +254,6 @@ impl Planner<'_> {
 
     /// Whether what either side edited fits the type that the object has in the end. Where it does not, one side's
     /// cells are taken as they are.
-    ///
-    /// A type that brought a function for records of its earlier forms would run it here, on both sides, first.
     fn fits_type(
         &mut self,
         oid: Oid,
@@ -280,8 +295,19 @@ impl Planner<'_> {
             }
         }
         let base = type_of(self.sides.base.object(oid)?.as_deref());
-        let key = ConflictKey::Type(oid);
         let kind = ConflictKind::Type { base, parent: of_parent, version: of_version, attributes };
+        self.settle_whole(oid, kind, print)?;
+        Ok(false)
+    }
+
+    /// Takes one side's cells of an object, all of them but the place.
+    pub(super) fn settle_whole(
+        &mut self,
+        oid: Oid,
+        kind: ConflictKind,
+        print: Fingerprint,
+    ) -> Result<(), ReadError> {
+        let key = ConflictKey::Type(oid);
         match self.meet(key.clone(), kind, print) {
             Some(Resolution::Parent) => self.settled(&key, Resolution::Parent),
             Some(Resolution::Version) => {
@@ -294,7 +320,7 @@ impl Planner<'_> {
         self.found.retain(
             |key, _| !matches!(key, ConflictKey::Cell(of, cell) if *of == oid && *cell != CellKey::Place),
         );
-        Ok(false)
+        Ok(())
     }
 
     /// Whether an attribute that was edited under one type means the same under another. Types that nobody registered
@@ -306,6 +332,10 @@ impl Planner<'_> {
         name: &Name,
         content: Option<&Content>,
     ) -> bool {
+        // An edition is one of its type.
+        if *name == EDITION {
+            return false;
+        }
         let schema = |of: Option<&Name>| of.and_then(|of| self.sides.types.schema(of.as_str()));
         let (before, Some(after)) = (schema(before), schema(after)) else { return true };
         let before = before.and_then(|schema| schema.attribute(name.as_str())).map(|spec| spec.kind);
