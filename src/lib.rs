@@ -22,12 +22,13 @@
 //! ```
 //!
 //! Code map: `site` (opening, writing, history), `read` (views and handles), `tx` (changes by path), `version`
-//! (private versions), `users` (users and groups), `rights` (who may do what, and why), `call` (methods of one's own types), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
+//! (private versions), `users` (users and groups), `rights` (who may do what, and why), `call` (methods of one's own types), `migrate` (objects of earlier editions), `error`. The command line (`main.rs`, `cli/`) is an ordinary user of this crate.
 //!
 //! Below it: [`core`] is the object model, [`store`] the database, [`web`] the publisher, [`admin_ui`] the management pages.
 
 mod call;
 mod error;
+mod migrate;
 mod read;
 mod rights;
 mod site;
@@ -43,6 +44,7 @@ pub use bough_store::version::{Management, MergeChoice, NewVersion, Pick, Versio
 pub use bough_web as web;
 pub use call::Called;
 pub use error::Error;
+pub use migrate::{Migrated, Migration};
 pub use read::{Children, Handle, Moment, View};
 pub use rights::{Entitled, Scoped, WhatCan, WhoCan};
 pub use site::{Site, SiteBuilder, Written};

@@ -3,7 +3,7 @@
 mod common;
 
 use bough_core::security::{Roles, Setting};
-use bough_core::{Oid, Snapshot as _};
+use bough_core::{Oid, OrderKey, Snapshot as _};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineStatus, Note};
 
@@ -278,6 +278,83 @@ async fn a_preview_link_is_shown_once_and_shows_nothing_when_it_is_taken_back() 
     let gone = admin.submit(LIST, &links, &[("revoke", &id)]).await;
     assert!(admin.follow(gone).await.says("The link shows nothing any more."));
     assert!(bough_web::preview_links(&version).unwrap().is_empty());
+}
+
+/// Puts the child of `/news` before all others, or behind them.
+fn put(line: &Database, child: &str, is_first: bool) {
+    let snapshot = line.snapshot();
+    let find = |at: &str| bough_core::snapshot::find(&snapshot, &path(at)).unwrap().unwrap();
+    let page = bough_core::snapshot::ChildrenPage::first(10);
+    let orders = snapshot.children(find("/news"), &page).unwrap();
+    let order = match is_first {
+        true => OrderKey::between(None, orders.first().map(|child| &child.order)),
+        false => OrderKey::between(orders.last().map(|child| &child.order), None),
+    };
+    let oid = find(child);
+    TestSite::change_on(line, |draft| draft.reorder(oid, order.clone()));
+}
+
+#[tokio::test]
+async fn two_orders_of_a_folder_where_it_matters_are_asked_about_in_words() {
+    let site = site();
+    for child in ["a", "b", "c"] {
+        site.put(&format!("/news/{child}"), "page", &[]);
+    }
+    let mut admin = site.logged_in("admin").await;
+    // The folder's own form declares it.
+    let edit = "/news/@@manage/edit";
+    let form = admin.page(edit).await;
+    assert!(form.says("The order of what is in it matters"), "{}", form.words());
+    TestSite::change_on(&site.database, |draft| {
+        let news = draft.at(&path("/news"))?;
+        draft.set(news, &name(bough_core::order::ORDERED), Some(true.into()))
+    });
+    let version = make(&site, &mut admin, "redesign").await;
+    put(&version, "/news/b", true);
+    put(&site.database, "/news/b", false);
+    let desk = format!("{ONE}/conflicts");
+    let all = admin.page(&desk).await;
+    assert!(all.says("both gave it another place in the order"), "{}", all.words());
+    let one = format!("{desk}/{}", conflict_ids(&version)[0]);
+    let page = admin.page(&one).await;
+    for words in ["Second, after a", "First", "Third, after c"] {
+        assert!(page.says(words), "{words} is not in {}", page.words());
+    }
+    admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    let merged = version.merge(&Default::default(), Note::edit("Merged")).unwrap();
+    assert!(merged.tid.is_some());
+    let snapshot = site.database.snapshot();
+    let first = bough_core::snapshot::find(&snapshot, &path("/news/b")).unwrap().unwrap();
+    let rank = bough_core::rank::Rank::of(&snapshot, first).unwrap().unwrap();
+    assert_eq!(rank.to_string(), "first");
+}
+
+#[tokio::test]
+async fn editions_that_cannot_be_brought_to_one_are_told_and_settled() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    TestSite::change_on(&site.database, |draft| {
+        let team = draft.at(&path("/team"))?;
+        draft.set(team, &name("_edition"), Some(9.into()))
+    });
+    let form = admin.page("/team/@@manage/edit").await;
+    assert!(form.says("made for edition 9 of this type, which this program does not know yet"));
+    let one = format!("{ONE}/conflicts/{}", conflict_ids(&version)[0]);
+    let page = admin.page(&one).await;
+    for words in [
+        "in editions of its type that cannot be brought to one",
+        "newer than this program knows",
+        "Edition 1",
+        "Edition 9",
+    ] {
+        assert!(page.says(words), "{words} is not in {}", page.words());
+    }
+    admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    version.merge(&Default::default(), Note::edit("Merged")).unwrap();
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("ours"));
+    assert!(!admin.page("/team/@@manage/edit").await.says("edition"));
 }
 
 #[tokio::test]

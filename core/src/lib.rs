@@ -3,6 +3,7 @@
 pub mod acquisition;
 pub mod clock;
 pub mod merge;
+pub mod migration;
 pub mod name;
 pub mod object;
 pub mod object_type;
@@ -10,6 +11,7 @@ pub mod oid;
 pub mod order;
 mod overlay;
 pub mod reads;
+pub mod rank;
 pub mod security;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::merge::MergePolicy;
+use crate::migration::{Attributes, MigrationError};
+use crate::order::ORDERED;
 use crate::security::{Actor, GROUP, PermissionTable, USER, USERS, permission};
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
 use crate::value::Value;
-use crate::{CellKey, Name, Oid};
+use crate::{CellKey, Name, Object, Oid};
 
 /// How people are asked for an attribute, where its kind alone does not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,6 +169,9 @@ pub struct TypeSchema {
     pub applicable: bool,
     /// What its objects ask of those who see and change them.
     pub guards: Guards,
+    /// In which form its attributes are now, from 1 on: one more whenever what is stored has to be changed for it. The
+    /// type's [`ObjectType::migrate`] then leads there from the one before.
+    pub edition: u32,
 }
 
 impl TypeSchema {
@@ -184,6 +189,7 @@ impl TypeSchema {
             methods: Vec::new(),
             applicable: false,
             guards: Guards::default(),
+            edition: 1,
         })
     }
 
@@ -333,6 +339,16 @@ pub trait ObjectType: Send + Sync {
         Err(MethodError::NoSuchMethod { type_name: self.schema().name.clone(), method: method.to_string() })
     }
 
+    /// The attributes of an object of edition `from` as they are in the next one. A function of the attributes alone, for
+    /// a merge runs it on all its sides; it knows every edition that there ever was.
+    ///
+    /// # Errors
+    /// [`MigrationError::Refused`] with a reason, where people have to look first: the object then stays as it is.
+    fn migrate(&self, from: u32, attributes: &Attributes) -> Result<Attributes, MigrationError> {
+        let _ = from;
+        Ok(attributes.clone())
+    }
+
     /// What the object shows at its own URL, where the type does so by a method. The publisher's own types do not.
     fn default_method(&self) -> Option<&Name> {
         None
@@ -398,6 +414,13 @@ impl TypeRegistry {
         let CellKey::Attribute(name) = key else { return MergePolicy::ByKind };
         let spec = of.and_then(|of| self.schema(of.as_str())?.attribute(name.as_str()));
         spec.map_or(MergePolicy::ByKind, |spec| spec.merge)
+    }
+
+    /// Whether the order of what stands in this container matters, as it says itself, else its type by the default of
+    /// that attribute.
+    pub fn keeps_order(&self, container: &Object) -> bool {
+        let by_type = || self.schema(container.type_name()?.as_str())?.attribute(ORDERED)?.default.as_ref();
+        matches!(container.value(ORDERED).or_else(by_type), Some(Value::Bool(true)))
     }
 
     /// The names of all types, sorted.

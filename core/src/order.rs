@@ -8,6 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// Names the attribute by which a container says that the order of what is in it matters: two changed standings of one
+/// child are then never put together unseen. Counts for what stands in that container itself; it is not acquired.
+pub const ORDERED: &str = "_ordered";
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE: u8 = 62;
 /// Longest key in bytes: a key of the store's index has room for it and the longest name. Reached only by putting

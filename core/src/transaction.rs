@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::IdSource;
+use crate::migration::edition_cell;
 use crate::name::NameError;
 use crate::object::{CellChange, Large, differing_cells};
 use crate::object_type::{TypeRegistry, TypeSchema};
@@ -212,6 +213,12 @@ impl Transaction {
             check_value(&attribute, &value)?;
             cells.push((CellKey::Attribute(attribute), Some(Content::Value(value))));
         }
+        if let Some(edition) = self.edition_of_new(type_name)
+            && edition.1.is_some()
+            && !cells.iter().any(|(key, _)| *key == edition.0)
+        {
+            cells.push(edition);
+        }
         // The place is a cell, too.
         if cells.len() >= CELLS_MAX {
             return Err(TransactionError::TooManyCells);
@@ -301,7 +308,12 @@ impl Transaction {
         Some((CellKey::Owner, Some(Content::Owner(owner))))
     }
 
-    /// Makes the object one of another type; its attributes stay.
+    /// The edition of what is made or turned into an object of this type.
+    fn edition_of_new(&self, type_name: &Name) -> Option<CellChange> {
+        edition_cell(self.types.schema(type_name.as_str()).map_or(1, |schema| schema.edition))
+    }
+
+    /// Makes the object one of another type; its attributes stay, and count as of that type's edition.
     ///
     /// # Errors
     /// When the object is not there, its container takes none of that type, or that type takes not all of its children.
@@ -313,7 +325,12 @@ impl Transaction {
             self.require_taken(&chain[1..], type_name)?;
         }
         self.require_children_taken(oid, type_name, || Ok(snapshot::chain_path(&chain)))?;
-        self.write(oid, &[(CellKey::Type, Some(Content::Type(type_name.clone())))])
+        if chain[0].is_a(type_name.as_str()) {
+            return Ok(());
+        }
+        let mut cells = vec![(CellKey::Type, Some(Content::Type(type_name.clone())))];
+        cells.extend(self.edition_of_new(type_name));
+        self.write(oid, &cells)
     }
 
     /// Puts the object under `name` into `parent`: a move, a renaming or both. Within its container, and back in the

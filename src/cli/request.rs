@@ -12,8 +12,8 @@ use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
     acquire, add, audit, backup, blame, can, cat, check, cp, diff, du, export, find, group, import, log, ls,
-    mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, undo, user,
-    version, who, why,
+    migrate, mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, undo,
+    user, version, who, why,
 };
 
 /// Where a command sends what it brings.
@@ -254,6 +254,8 @@ commands! {
     Status(status::Status),
     /// Check everything that is stored, while the site is in use
     Check(check::Check),
+    /// Bring objects of earlier editions to the present ones of their types
+    Migrate(In<migrate::Migrate>),
     /// Forget history that is no longer wanted
     Pack(pack::Pack),
     /// Back the site up into a folder, while it is in use

@@ -224,3 +224,24 @@ fn reading_makes_no_data_folder() {
     assert!(error.contains("there is no data folder") && error.contains(" serve"), "{error}");
     assert!(!site.data().exists());
 }
+
+/// The program's own types have one edition each, so only what is of none or of a later one is there to be told.
+#[test]
+fn a_migration_names_what_it_cannot_bring_up() {
+    in_both_ways(|site| {
+        site.ok(&["mkdir", "/docs"]);
+        site.ok(&["add", "/docs/a", "--type", "page"]);
+        let nothing = "Everything is of the present edition of its type";
+        assert!(site.ok(&["migrate"]).contains(nothing));
+        site.ok(&["set", "/docs/a", "_edition:int=9"]);
+        for preview in [&["migrate", "/docs"][..], &["migrate", "--type", "page", "--preview"]] {
+            let ran = site.run(preview);
+            let why = "/docs/a: edition 9 is newer than this program knows: that is 1";
+            assert!(ran.out.contains(why), "{}{}", ran.out, ran.err);
+            assert!(ran.err.contains("1 object stays as it is"), "{}", ran.err);
+        }
+        site.fails(1, &["migrate"]);
+        assert!(site.ok(&["migrate", "--type", "folder"]).contains(nothing));
+        site.fails(3, &["migrate", "/nowhere"]);
+    });
+}

@@ -370,3 +370,22 @@ fn the_status_says_the_last_commit_of_the_public_site_also_after_one_in_a_versio
     site.ok(&["mkdir", "/b", "--version", "draft"]);
     assert_eq!(site.rows(&["status"])[0]["last"]["tid"], made.as_str());
 }
+
+#[test]
+fn editions_that_cannot_be_brought_to_one_are_told_and_settled() {
+    in_both_ways(|site| {
+        seed(site);
+        site.ok(&["version", "create", "redesign"]);
+        site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+        site.ok(&["set", "/docs/a", "_edition:int=9"]);
+        let text = site.ok(&["version", "conflicts", "redesign"]);
+        let told = "it is of edition 1 in the version and 9 there, which cannot be brought to one";
+        assert!(text.contains(told) && text.contains("newer than this program knows"), "{text}");
+        let row = &site.rows(&["version", "conflicts", "redesign"])[0];
+        assert_eq!(row["kind"], "edition");
+        site.ok(&["version", "resolve", "redesign", row["id"].as_str().unwrap(), "--version"]);
+        site.ok(&["version", "merge", "redesign"]);
+        assert_eq!(title(site, "/docs/a", &[]), "mine");
+        site.fails(3, &["cat", "/docs/a", "_edition"]);
+    });
+}

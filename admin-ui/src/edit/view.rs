@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use bough_core::acquisition::{Found, get};
+use bough_core::migration::edition_of;
 use bough_core::security::permission::{HISTORY, LIST, VERSIONS};
 use bough_core::snapshot::ChildrenPage;
 use bough_core::{Content, Object, Oid, Snapshot as _, Tid, Value};
@@ -135,6 +136,8 @@ struct FormPage {
     type_title: String,
     type_name: String,
     is_known_type: bool,
+    /// That it was made for another edition of its type.
+    edition: Option<String>,
     name: Option<NameView>,
     fields: Vec<FieldView>,
     free: Vec<FieldView>,
@@ -196,6 +199,7 @@ pub(super) fn page(
         type_title: type_schema.map_or_else(|| type_name.to_owned(), |schema| schema.title.clone()),
         type_name: type_name.to_owned(),
         is_known_type: type_schema.is_some(),
+        edition: type_schema.and_then(|schema| edition_text(schema.edition, object)),
         name: name_view(request, draft, &trouble)?,
         fields,
         free,
@@ -212,6 +216,20 @@ pub(super) fn page(
         frame,
     };
     page::show_as(super::status(&trouble), &view)
+}
+
+/// Of what edition of its type an object is, where that is not the present one.
+fn edition_text(present: u32, object: &Object) -> Option<String> {
+    match edition_of(object) {
+        Ok(found) if found == present => None,
+        Ok(found) if found < present => {
+            Some(format!("made for edition {found} of this type: “bough migrate” brings it to {present}"))
+        }
+        Ok(found) => {
+            Some(format!("made for edition {found} of this type, which this program does not know yet"))
+        }
+        Err(_) => Some("its edition is no whole number from 1 on".into()),
+    }
 }
 
 /// The page of an object where it stands now, be it another place than when this was asked.

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Resolution, Side};
+use bough_core::rank::Rank;
 use bough_core::{CellKey, Content, Name, ObjectPath, Oid, Value};
 use bough_store::version::{Made, VersionConflict, VersionError};
 use bough_web::pages::{PageAnswer, PageError};
@@ -289,6 +290,11 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
         desk::object_of(&found.conflict.key).map(|oid| at.path(oid)).transpose()?.flatten().is_some();
     match (&found.conflict.key, &found.conflict.kind) {
         _ if !is_seen => {}
+        (ConflictKey::Cell(oid, _), _) if found.conflict.is_about_standing() => {
+            base = standing(at, &at.base, *oid)?;
+            ours = (standing(at, &at.version, *oid)?, None);
+            theirs = (standing(at, &at.parent, *oid)?, None);
+        }
         (ConflictKey::Cell(oid, key), ConflictKind::Cell { base: was, parent, version }) => {
             let cell = |now: &Option<Content>, state, label| {
                 let mut pair = Pair::new(at, (&at.base, "Before"), (state, label), SHOWN_BYTES_MAX);
@@ -327,6 +333,15 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
             ours = (name(version), None);
             theirs = (name(parent), None);
         }
+        (_, ConflictKind::Edition { parent, version, why }) => {
+            let name = |edition: &Option<u32>| match edition {
+                Some(edition) => format!("Edition {edition}"),
+                None => "No edition that there is".into(),
+            };
+            base = format!("What was made for one edition cannot be brought to the other: {why}");
+            ours = (name(version), None);
+            theirs = (name(parent), None);
+        }
         _ => {}
     }
     let side =
@@ -336,6 +351,19 @@ fn sides(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<SideShown>, String
         false => (None, None),
     };
     Ok((vec![side(ours_title, ours, ours_made), side(theirs_title, theirs, theirs_made)], base))
+}
+
+/// Where a state has an object among its siblings, as far as these may be seen.
+fn standing(at: &At<'_>, state: &State, oid: Oid) -> Result<String, PageError> {
+    let Some(mut rank) = Rank::of(&state.snapshot, oid)? else { return Ok("Not there".into()) };
+    if let Some(sibling) = &rank.sibling
+        && at.path_in(state, sibling.oid)?.is_none()
+    {
+        rank.sibling = None;
+    }
+    let rank = rank.to_string();
+    let (first, rest) = rank.split_at(1);
+    Ok(first.to_uppercase() + rest)
 }
 
 fn inner(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<Inner>, usize), PageError> {

@@ -184,6 +184,9 @@ pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageE
         return Ok("both changed it".into());
     }
     Ok(match (&found.conflict.key, &found.conflict.kind) {
+        _ if found.conflict.is_about_standing() => {
+            "both gave it another place in the order, which matters there".into()
+        }
         (ConflictKey::Cell(_, CellKey::Place), _) => "both moved or renamed it".into(),
         (ConflictKey::Cell(oid, key), _) => format!("both changed its {}", shown::cell_name(at, *oid, key)?),
         (_, ConflictKind::Deleted { by: Side::Version, .. }) => {
@@ -200,6 +203,9 @@ pub(super) fn what(at: &At<'_>, found: &VersionConflict) -> Result<String, PageE
         }
         (_, ConflictKind::Cycle { .. }) => "was moved so that two things would contain each other".into(),
         (_, ConflictKind::Type { .. }) => "its type was changed, and what does not go with that".into(),
+        (_, ConflictKind::Edition { .. }) => {
+            "both changed it, in editions of its type that cannot be brought to one".into()
+        }
         _ => "both changed it".into(),
     })
 }

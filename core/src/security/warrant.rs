@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::permission::{ADD, EDIT, OWNER, PERMISSIONS, POLICY, PROPERTIES, TAKE_OWNERSHIP};
 use super::policy::{Policy, Spot, Standing};
 use super::principal::{Actor, Principal, user, user_folder};
+use crate::migration::EDITION;
 use crate::object_type::{Guards, TypeRegistry};
 use crate::snapshot::{ChildrenPage, ReadError, Snapshot};
 use crate::transaction::ObjectChange;
@@ -413,5 +414,6 @@ fn special(name: &Name) -> Option<&'static str> {
     if POLICY_ATTRIBUTES.contains(&name.as_str()) {
         return Some(POLICY);
     }
-    name.is_private().then_some(PROPERTIES)
+    // Whoever may change what an object holds may say in which form that is.
+    (name.is_private() && *name != EDITION).then_some(PROPERTIES)
 }

@@ -1,7 +1,9 @@
 //! `version conflicts`, and one conflict as a person reads it: what both sides did, who and when, and the ways out.
 
 use bough::core::merge::plan::{ConflictKey, ConflictKind, Deed, Side};
+use bough::core::rank::Rank;
 use bough::core::{CellKey, Content, Name, Oid, Value};
+use bough::store::Snapshot;
 use bough::store::version::VersionConflict;
 use bough::{Resolution, Site, Version};
 use serde::{Deserialize, Serialize};
@@ -35,7 +37,7 @@ pub(super) struct ConflictRow {
     /// What it is merged into; none for the public site.
     pub(super) parent: Option<String>,
     pub(super) id: String,
-    /// `cell`, `deleted`, `name`, `cycle` or `type`.
+    /// `cell`, `deleted`, `name`, `cycle`, `type` or `edition`.
     pub(super) kind: String,
     pub(super) path: String,
     /// What it is about, in words.
@@ -201,8 +203,14 @@ impl About<'_> {
             id: found.id.clone(),
             kind: self.kind(&found.conflict.kind).to_owned(),
             path,
-            text: self.text(&found.conflict.key, &found.conflict.kind),
-            values: self.values(&found.conflict.kind),
+            text: match found.conflict.is_about_standing() {
+                true => "both gave it another place in the order, which matters there".to_owned(),
+                false => self.text(&found.conflict.key, &found.conflict.kind),
+            },
+            values: match &found.conflict.key {
+                ConflictKey::Cell(oid, _) if found.conflict.is_about_standing() => Some(self.standings(*oid)),
+                _ => self.values(&found.conflict.kind),
+            },
             inner: self.inner(&found.conflict.kind),
             by_version: found.version.as_ref().map(MadeRow::of),
             by_parent: found.parent.as_ref().map(MadeRow::of),
@@ -218,6 +226,7 @@ impl About<'_> {
             ConflictKind::Name { .. } => "name",
             ConflictKind::Cycle { .. } => "cycle",
             ConflictKind::Type { .. } => "type",
+            ConflictKind::Edition { .. } => "edition",
         }
     }
 
@@ -257,6 +266,11 @@ impl About<'_> {
                     names.join(", ")
                 )
             }
+            (_, ConflictKind::Edition { parent: in_parent, version, why }) => format!(
+                "it is of edition {} in the version and {} there, which cannot be brought to one: {why}",
+                edition_text(*version),
+                edition_text(*in_parent)
+            ),
             _ => "both changed it".to_owned(),
         }
     }
@@ -271,6 +285,21 @@ impl About<'_> {
             version_lines: excerpt_of(base.as_ref(), version.as_ref(), self.places.version()),
             parent_lines: excerpt_of(base.as_ref(), parent.as_ref(), self.places.parent()),
         })
+    }
+
+    /// Where each side has it among its siblings.
+    fn standings(&self, oid: Oid) -> ValuesRow {
+        let told = |state: &Snapshot| match Rank::of(state, oid) {
+            Ok(Some(rank)) => rank.to_string(),
+            _ => "nowhere".to_owned(),
+        };
+        ValuesRow {
+            base: told(self.places.base()),
+            version: told(self.places.version()),
+            parent: told(self.places.parent()),
+            version_lines: Vec::new(),
+            parent_lines: Vec::new(),
+        }
     }
 
     fn inner(&self, kind: &ConflictKind) -> Vec<InnerRow> {
@@ -307,6 +336,10 @@ impl About<'_> {
             }
         }
     }
+}
+
+fn edition_text(edition: Option<u32>) -> String {
+    edition.map_or_else(|| "unknown".to_owned(), |edition| edition.to_string())
 }
 
 fn is_text(content: &Option<Content>) -> bool {

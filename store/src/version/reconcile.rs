@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bough_core::merge::plan::{
     Conflict, ConflictKey, ConflictKind, OwnCell as PlanCell, Plan, Planned, Resolution, Side,
 };
+use bough_core::migration::EDITION;
 use bough_core::object::differing_cells;
 use bough_core::security::{Authority, Denial, user};
 use bough_core::snapshot::{is_live, path_of};
@@ -267,6 +268,9 @@ impl ThreeSides<'_> {
             let Some((_, own)) = self.own.get(&cell.oid) else { continue };
             let own = owns.entry(cell.oid).or_insert_with(|| own.clone());
             let Some(was) = own.cell(&cell.key) else { continue };
+            if cell.key != CellKey::Place && is_of_other_edition(&planned, &self.version, cell.oid)? {
+                continue;
+            }
             let there = planned.object(cell.oid)?;
             let there = there.as_ref().and_then(|object| object.content(&cell.key)).cloned();
             // What it did to objects that are gone was not merged.
@@ -321,6 +325,14 @@ impl ThreeSides<'_> {
     }
 }
 
+/// Whether an object is there on both sides, in different editions of its type. Then it stays in the version as it is: a
+/// part of it would be in none, and an update finds the rest merged.
+fn is_of_other_edition(planned: &Planned<'_>, version: &Snapshot, oid: Oid) -> Result<bool, VersionError> {
+    let (Some(there), Some(here)) = (planned.object(oid)?, version.object(oid)?) else { return Ok(false) };
+    let edition = |object: &Object| object.attribute(EDITION).map(|cell| cell.content.clone());
+    Ok(edition(&there) != edition(&here))
+}
+
 /// What of `changes` to a line as it is in `before` somebody refuses.
 fn refused(
     authority: &dyn Authority,
@@ -366,6 +378,13 @@ fn selected(
         .collect();
     if picked.is_empty() {
         return Err(VersionError::NothingSelected);
+    }
+    // A part of what was brought to another edition of its type would be in none.
+    let is_edition = |key: &CellKey| matches!(key, CellKey::Attribute(name) if *name == EDITION);
+    for oid in &picked {
+        if sides.own.get(oid).is_some_and(|(_, own)| own.cells().iter().any(|(key, _)| is_edition(key))) {
+            whole.insert(*oid);
+        }
     }
     // What an object made in the version stands in has to be there, too; and of such an object, all of it.
     let mut along = BTreeSet::new();

@@ -1,13 +1,14 @@
 //! Names, places and standings: what both sides renamed, moved or put in order.
 
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Notice, Resolution, Side};
+use bough_core::order::ORDERED;
 use bough_core::{CellKey, Content, OrderKey};
 use bough_store::Database;
 use bough_store::testing::{name, path};
 
 use crate::fork::{
     Fork, as_suggested, assert_merges, former, listed, merge, only_conflict, settle, the_parents,
-    the_versions,
+    the_versions, undo,
 };
 
 #[test]
@@ -306,6 +307,44 @@ fn case_14_the_same_child_put_elsewhere_by_both_stands_where_the_trunk_has_it() 
     assert_eq!(done.plan.notices, [Notice::OrderOfParent(trunk.oid_at("/f/c"))]);
     assert_eq!((listed(&v, "/f"), listed(&trunk, "/f")), (names("abdc"), names("abdc")));
     assert_eq!(trunk.text(), "/f\n/f/a\n/f/b\n/f/c title=mine\n/f/d\n");
+}
+
+#[test]
+fn case_14_the_same_child_put_elsewhere_by_both_is_asked_about_where_the_order_matters() {
+    let fork = Fork {
+        site: "/f\n/f/a\n/f/b\n/f/c\n/f/d\n",
+        version: |v| put_first(v, "/f/c"),
+        trunk: |trunk| {
+            trunk.doing(|draft| {
+                let folder = draft.at(&path("/f"))?;
+                draft.set(folder, &name(ORDERED), Some(true.into()))
+            });
+            put_last(trunk, "/f/c");
+        },
+    };
+    for (choose, order) in [(the_versions as fn(&Database, &_) -> _, "cabd"), (the_parents, "abdc")] {
+        let (trunk, v) = fork.make();
+        let conflict = only_conflict(&v);
+        let c = trunk.oid_at("/f/c");
+        assert_eq!(conflict.conflict.key, ConflictKey::Cell(c, CellKey::Place));
+        assert!(conflict.conflict.is_about_standing());
+        assert!(merge(&v).is_err());
+        settle(&v, choose);
+        let merged = merge(&v).unwrap().tid;
+        assert_eq!((listed(&v, "/f"), listed(&trunk, "/f")), (names(order), names(order)));
+        assert_eq!(merged.is_some(), order == "cabd");
+        if let Some(tid) = merged {
+            undo(&trunk, tid);
+            assert_eq!(listed(&trunk, "/f"), names("abdc"));
+        }
+    }
+    // An update asks alike, and what was settled then stays so.
+    let (trunk, v) = fork.make();
+    assert!(crate::fork::update(&v).is_err());
+    settle(&v, the_versions);
+    crate::fork::update(&v).unwrap();
+    merge(&v).unwrap().tid.unwrap();
+    assert_eq!(listed(&trunk, "/f"), names("cabd"));
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Resolution};
-use bough_core::object_type::{AttributeSpec, PlainType, TypeSchema};
-use bough_core::{CellKey, Content, Value};
+use bough_core::migration::{Attributes, EDITION, MigrationError, migrated};
+use bough_core::object_type::{AttributeSpec, ObjectType, PlainType, TypeSchema};
+use bough_core::{CellKey, Content, Oid, Value};
 use bough_store::testing::{StepError, name, path, seed, small_options, small_types};
+use bough_store::version::{MergeChoice, Pick};
 use bough_store::{Database, LineId, Note, Options, SideWrite};
 
 use crate::fork::{
@@ -78,6 +80,155 @@ fn case_18_an_edit_that_the_new_type_has_no_place_for_is_asked_about() {
     settle(&v, the_parents);
     assert_eq!(merge(&v).unwrap().tid, None);
     assert_eq!((type_of(&trunk, "/a"), value(&trunk, "/a", "title")), ("note".into(), Some("one".into())));
+}
+
+/// People: edition 2 has `first` and `last` instead of `name`.
+struct Person(TypeSchema);
+
+impl ObjectType for Person {
+    fn schema(&self) -> &TypeSchema {
+        &self.0
+    }
+
+    fn migrate(&self, _: u32, attributes: &Attributes) -> Result<Attributes, MigrationError> {
+        let mut attributes = attributes.clone();
+        let Some(whole) = attributes.remove("name") else { return Ok(attributes) };
+        let parts = whole.as_text().and_then(|whole| whole.split_once('-'));
+        let (first, last) = parts.ok_or_else(|| MigrationError::Refused("it has no two parts".into()))?;
+        attributes.extend([(name("first"), first.into()), (name("last"), last.into())]);
+        Ok(attributes)
+    }
+}
+
+/// A site with somebody of edition 1, as a program shows it that knows edition 2.
+fn people() -> (Database, Database) {
+    let mut types = small_types();
+    let schema = TypeSchema::new("person", "Person").unwrap();
+    types.register(Person(TypeSchema { edition: 2, ..schema }));
+    let trunk = Database::in_memory(Options { types: Arc::new(types), ..small_options() }).unwrap();
+    trunk.doing(|draft| {
+        let attributes = [(name("name"), "ann-lee".into()), (name(EDITION), 1.into())];
+        draft.add(Oid::ROOT, &name("p"), &name("person"), attributes).map(drop)
+    });
+    let v = version(&trunk, "v");
+    (trunk, v)
+}
+
+fn migrate(line: &Database) {
+    line.doing(|draft| {
+        let oid = draft.at(&path("/p"))?;
+        let object = bough_core::Snapshot::object(&**draft, oid)?.unwrap();
+        let types = Arc::clone(draft.types());
+        let cells =
+            migrated(&object, &types, &|large| bough_core::Snapshot::large(&**draft, large))?.unwrap();
+        cells.into_iter().try_for_each(|cell| match cell {
+            (CellKey::Attribute(name), Some(Content::Value(value))) => draft.set(oid, &name, Some(value)),
+            (CellKey::Attribute(name), _) => draft.set(oid, &name, None),
+            other => panic!("{other:?} is no migration"),
+        })
+    });
+}
+
+/// Name, first and last, and the edition.
+fn person(line: &Database) -> [Option<Value>; 4] {
+    ["name", "first", "last", EDITION].map(|attribute| value(line, "/p", attribute))
+}
+
+fn of_edition_2(first: &str, last: &str) -> [Option<Value>; 4] {
+    [None, Some(first.into()), Some(last.into()), Some(2.into())]
+}
+
+#[test]
+fn case_18_an_edit_and_a_migration_go_together_whichever_line_migrates() {
+    let edit: fn(&Database) = |line| _ = line.set("/p", "name", "eve-ray");
+    for (in_version, on_trunk) in [(edit, migrate as fn(&Database)), (migrate, edit)] {
+        for updates_first in [false, true] {
+            let (trunk, v) = people();
+            in_version(&v);
+            on_trunk(&trunk);
+            let before = person(&trunk);
+            if updates_first {
+                update(&v).unwrap();
+                assert_eq!(person(&v), of_edition_2("eve", "ray"));
+                assert_eq!(person(&trunk), before);
+            }
+            let tid = merged(&v);
+            assert_eq!(
+                (person(&trunk), person(&v)),
+                (of_edition_2("eve", "ray"), of_edition_2("eve", "ray"))
+            );
+            assert_eq!(merge(&v).unwrap().tid, None, "nothing is left to merge");
+            undo(&trunk, tid);
+            assert_eq!(person(&trunk), before);
+            assert_eq!(person(&v), of_edition_2("eve", "ray"), "the version has back what it merged");
+            merged(&v);
+            assert_eq!(person(&trunk), of_edition_2("eve", "ray"));
+        }
+    }
+}
+
+#[test]
+fn case_18_both_lines_migrated_and_each_edited_another_part() {
+    let (trunk, v) = people();
+    for (line, part) in [(&v, "first"), (&trunk, "last")] {
+        migrate(line);
+        line.set("/p", part, "may");
+    }
+    merged(&v);
+    assert_eq!((person(&trunk), person(&v)), (of_edition_2("may", "may"), of_edition_2("may", "may")));
+}
+
+#[test]
+fn case_18_what_cannot_be_migrated_is_asked_about_as_a_whole() {
+    let answers = [the_versions as fn(&Database, &_) -> Resolution, the_parents];
+    for (choose, updates_first) in answers.into_iter().flat_map(|choose| [(choose, false), (choose, true)]) {
+        let (trunk, v) = people();
+        v.set("/p", "name", "whole");
+        migrate(&trunk);
+        let conflict = only_conflict(&v);
+        assert_eq!(conflict.conflict.key, ConflictKey::Type(trunk.oid_at("/p")));
+        let ConflictKind::Edition { parent, version, why } = &conflict.conflict.kind else {
+            panic!("{conflict:?}")
+        };
+        assert_eq!((*parent, *version, why.as_str()), (Some(2), Some(1), "it has no two parts"));
+        assert!(merge(&v).is_err());
+        settle(&v, choose);
+        let expected = match choose(&v, &conflict) {
+            Resolution::Version => person(&v),
+            _ => of_edition_2("ann", "lee"),
+        };
+        if updates_first {
+            update(&v).unwrap();
+            assert_eq!(person(&v), expected);
+        }
+        merge(&v).unwrap();
+        assert_eq!((person(&trunk), person(&v)), (expected.clone(), expected));
+    }
+}
+
+/// A part of what was migrated would be in no edition.
+#[test]
+fn case_18_of_what_the_version_migrated_all_is_merged_or_nothing() {
+    let (trunk, v) = people();
+    migrate(&v);
+    v.set("/p", "last", "may");
+    let only = Some(vec![Pick::Cell(v.oid_at("/p"), CellKey::Attribute(name("last")))]);
+    v.merge(&MergeChoice { only, close: false }, Note::edit("Merged")).unwrap();
+    assert_eq!((person(&trunk), person(&v)), (of_edition_2("ann", "may"), of_edition_2("ann", "may")));
+}
+
+/// The version shows what it did in its own edition until it is updated.
+#[test]
+fn case_18_a_part_that_was_merged_over_a_migration_stays_whole_in_the_version() {
+    let (trunk, v) = people();
+    v.set("/p", "name", "eve-ray");
+    let held = person(&v);
+    migrate(&trunk);
+    let only = Some(vec![Pick::Cell(v.oid_at("/p"), CellKey::Attribute(name("name")))]);
+    v.merge(&MergeChoice { only, close: false }, Note::edit("Merged")).unwrap();
+    assert_eq!((person(&trunk), person(&v)), (of_edition_2("eve", "ray"), held));
+    update(&v).unwrap();
+    assert_eq!((person(&v), merge(&v).unwrap().tid), (of_edition_2("eve", "ray"), None));
 }
 
 #[test]

@@ -193,7 +193,7 @@ pub(super) struct Conflicts {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Conflict {
     pub(super) id: String,
-    /// `cell`, `deleted`, `name`, `cycle` or `type`.
+    /// `cell`, `deleted`, `name`, `cycle`, `type` or `edition`.
     pub(super) kind: &'static str,
     pub(super) path: Option<String>,
     pub(super) oid: Option<String>,
@@ -202,6 +202,9 @@ pub(super) struct Conflict {
     pub(super) base: Option<Attribute>,
     pub(super) version: Option<Attribute>,
     pub(super) parent: Option<Attribute>,
+    /// Where the sides have it among its siblings, if they differ about nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) standings: Option<Standings>,
     /// Of a name: one that is free.
     pub(super) suggested: Option<String>,
     /// What is lost where a deletion stands.
@@ -213,6 +216,15 @@ pub(super) struct Conflict {
     pub(super) choices: Vec<&'static str>,
     /// What was decided; none while nothing is.
     pub(super) resolution: Option<&'static str>,
+}
+
+/// Where each side has an object among its siblings, in words such as `third, after intro`; none where that may not be
+/// seen.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Standings {
+    pub(super) base: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) parent: Option<String>,
 }
 
 /// An object in something deleted.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
+use bough_core::rank::Rank;
 use bough_core::security::permission::VIEW;
 use bough_core::{CellKey, Content, Oid, Snapshot as _};
 use bough_store::version::{Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError};
@@ -296,6 +297,14 @@ impl<'a> Shower<'a> {
             _ => [None, None, None],
         };
         let [base, version, parent] = sides;
+        let standings = match oid {
+            Some(oid) if found.conflict.is_about_standing() => Some(dto::Standings {
+                base: self.standing(oid, &self.base)?,
+                version: self.standing(oid, &self.version)?,
+                parent: self.standing(oid, &self.parent)?,
+            }),
+            _ => None,
+        };
         let (word, choices): (_, &[&str]) = match kind {
             ConflictKind::Cell { .. } if matches!(key, ConflictKey::Cell(_, CellKey::Attribute(_))) => {
                 ("cell", &["version", "parent", "value"])
@@ -308,6 +317,7 @@ impl<'a> Shower<'a> {
             ConflictKind::Name { .. } => ("name", &["rename", "version", "parent", "same"]),
             ConflictKind::Cycle { .. } => ("cycle", &["version", "parent"]),
             ConflictKind::Type { .. } => ("type", &["version", "parent"]),
+            ConflictKind::Edition { .. } => ("edition", &["version", "parent"]),
         };
         let suggested = match kind {
             ConflictKind::Name { suggested, .. } => Some(suggested.to_string()),
@@ -325,6 +335,7 @@ impl<'a> Shower<'a> {
             base,
             version,
             parent,
+            standings,
             suggested,
             inner: self.inner(kind)?,
             by_version: found.version.as_ref().map(made),
@@ -353,6 +364,21 @@ impl<'a> Shower<'a> {
             return Ok(None);
         }
         content.map(|content| self.call.shown(content, snapshot)).transpose()
+    }
+
+    /// Where a side has the object among its siblings, as far as that may be seen.
+    fn standing(&self, oid: Oid, snapshot: &Snapshot) -> Result<Option<String>, PublishError> {
+        let access = self.call.access_to(snapshot);
+        if !access.allows_at(VIEW, oid)? {
+            return Ok(None);
+        }
+        let Some(mut rank) = Rank::of(snapshot, oid)? else { return Ok(None) };
+        if let Some(sibling) = &rank.sibling
+            && !access.allows_at(VIEW, sibling.oid)?
+        {
+            rank.sibling = None;
+        }
+        Ok(Some(rank.to_string()))
     }
 
     fn inner(&self, kind: &ConflictKind) -> Result<Vec<dto::Inner>, PublishError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::HeaderValue;
+use bough_core::migration::EDITION;
 use bough_core::object_type::TypeRegistry;
 use bough_core::{Content, Name, Object, Oid, Snapshot as _, Value};
 use bough_store::Draft;
@@ -142,8 +143,11 @@ fn put_json(call: &Call<'_>) -> Result<Answer, PublishError> {
         }
         let values = read_all(call, draft, Some(&object), &type_name, &wanted.attributes)?;
         for (name, _) in object.attributes() {
-            // What he could not read he did not leave out.
-            if !wanted.attributes.contains_key(name.as_str()) && call.may_read(&object, name.as_str())? {
+            // What he could not read he did not leave out, nor does he know of editions.
+            if *name != EDITION
+                && !wanted.attributes.contains_key(name.as_str())
+                && call.may_read(&object, name.as_str())?
+            {
                 draft.set(oid, name, None)?;
             }
         }

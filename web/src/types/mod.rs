@@ -9,6 +9,7 @@ pub(crate) mod unknown;
 use bough_core::merge::MergePolicy;
 use bough_core::name::NameError;
 use bough_core::object_type::{AttributeSpec, Guards, Input, PlainType, TypeRegistry, TypeSchema};
+use bough_core::order::ORDERED;
 use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
 use bough_core::{Name, Value};
 
@@ -38,6 +39,12 @@ fn folder_schema() -> Result<TypeSchema, NameError> {
         attributes: vec![
             labelled("title", "text", "Title")?,
             labelled("default", "text", "Child that is shown for the folder")?.asked(Input::Child),
+            labelled(
+                ORDERED,
+                "bool",
+                "The order of what is in it matters: two changed orders are never put together unseen",
+            )?
+            .with_default(Value::Bool(false)),
         ],
         ..TypeSchema::new("folder", "Folder")?
     })

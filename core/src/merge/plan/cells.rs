@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use super::editions::Editions;
 use super::{
     Change, ConflictKey, ConflictKind, Fate, Fingerprint, Notice, OwnCell, Planner, Resolution, Side,
 };
 use crate::merge::{Merge, merge_contents};
+use crate::migration::EDITION;
 use crate::object::{Content, Large};
 use crate::snapshot::ReadError;
 use crate::{CellKey, Name, Object, Oid, Place};
 
 /// Two changes of one cell.
-struct Pair<'c> {
-    oid: Oid,
-    key: &'c CellKey,
-    base: Option<&'c Content>,
-    parent: Option<&'c Content>,
-    version: Option<&'c Content>,
+pub(super) struct Pair<'c> {
+    pub(super) oid: Oid,
+    pub(super) key: &'c CellKey,
+    pub(super) base: Option<&'c Content>,
+    pub(super) parent: Option<&'c Content>,
+    pub(super) version: Option<&'c Content>,
 }
 
 impl Planner<'_> {
@@ -75,8 +77,19 @@ impl Planner<'_> {
             // Its making was undone: that is a deletion, no matter of cells.
             return Ok(());
         }
+        let editions = self.editions(oid, now.as_deref(), changes)?;
+        if let Editions::Uneven(kind) = editions {
+            return self.merge_uneven(oid, kind);
+        }
+        if let Editions::Brought(brought) = &editions {
+            self.merge_brought(oid, now.as_deref(), brought)?;
+        }
+        let is_done = |key: &CellKey| {
+            *key == CellKey::Place
+                || matches!((&editions, key), (Editions::Brought(_), CellKey::Attribute(_)))
+        };
         let (mut of, mut kept) = (now.as_ref().and_then(|object| object.type_name().cloned()), Vec::new());
-        for change in changes.iter().filter(|change| change.key != CellKey::Place) {
+        for change in changes.iter().filter(|change| !is_done(&change.key)) {
             let parent = now.as_ref().and_then(|object| object.content(&change.key));
             let (base, version) = (change.base.as_ref(), change.version.as_ref());
             let content =
@@ -93,7 +106,11 @@ impl Planner<'_> {
     }
 
     /// What becomes of a cell of an object of this type. What cannot be merged stays as the parent line has it.
-    fn merge_cell(&mut self, of: Option<&Name>, pair: &Pair<'_>) -> Result<Option<Content>, ReadError> {
+    pub(super) fn merge_cell(
+        &mut self,
+        of: Option<&Name>,
+        pair: &Pair<'_>,
+    ) -> Result<Option<Content>, ReadError> {
         let policy = self.sides.types.merge_policy(of, pair.key);
         let fetch = |large: &Large| self.sides.version.large(large);
         match merge_contents(policy, pair.base, pair.parent, pair.version, &fetch)? {
@@ -133,12 +150,6 @@ impl Planner<'_> {
             (_, _, None) => self.tree.put(oid, None).map(drop),
             (Some(_), None, Some(_)) => Ok(()),
             (Some(base), Some(parent), Some(version)) => {
-                if parent.order != version.order
-                    && parent.parent == version.parent
-                    && [&parent.order, &version.order].iter().all(|order| **order != base.order)
-                {
-                    self.notices.insert(Notice::OrderOfParent(oid));
-                }
                 let contents = [base, parent, version].map(|place| Content::Place(place.clone()));
                 let [base, parent, version] = contents.each_ref().map(Some);
                 let place =
@@ -179,25 +190,39 @@ impl Planner<'_> {
         Ok((!self.is_live_in_parent(base.parent)?).then_some(base))
     }
 
-    /// Container and name each for itself: a resolution decides only about what both sides changed.
+    /// Container, name and standing each for itself: a resolution decides only about what both sides changed.
     fn merge_three_places(&mut self, pair: &Pair<'_>) -> Result<Option<Content>, ReadError> {
         let policy = Default::default();
         let never = |large: &Large| self.sides.version.large(large);
-        if let Merge::Settled(place) = merge_contents(policy, pair.base, pair.parent, pair.version, &never)? {
-            return Ok(place);
-        }
-        let chosen = self.meet_cell(pair);
         let (Some(base), Some(parent), Some(version)) =
             (as_place(pair.base), as_place(pair.parent), as_place(pair.version))
         else {
             return Ok(pair.parent.cloned());
         };
+        let ordered_twice = parent.parent == version.parent
+            && parent.order != version.order
+            && [&parent.order, &version.order].iter().all(|order| **order != base.order);
+        if let Merge::Settled(place) = merge_contents(policy, pair.base, pair.parent, pair.version, &never)? {
+            // What came in from elsewhere stands where it happened to.
+            if !(ordered_twice && base.parent == parent.parent && self.keeps_order(parent.parent)?) {
+                self.notices.extend(ordered_twice.then_some(Notice::OrderOfParent(pair.oid)));
+                return Ok(place);
+            }
+        }
+        let chosen = self.meet_cell(pair);
         let mixed = |prefer: &Place, other: &Place| {
-            let (moved, rest) = if prefer.parent == base.parent { (other, prefer) } else { (prefer, other) };
+            let moved = if prefer.parent == base.parent { other } else { prefer };
             let named = if prefer.name == base.name { other } else { prefer };
-            let stays = moved.parent == rest.parent && moved.order == base.order;
-            let order = if stays { &rest.order } else { &moved.order };
-            Content::Place(Place { parent: moved.parent, name: named.name.clone(), order: order.clone() })
+            let ordered = match prefer.parent == other.parent {
+                true if prefer.order == base.order => other,
+                true => prefer,
+                false => moved,
+            };
+            Content::Place(Place {
+                parent: moved.parent,
+                name: named.name.clone(),
+                order: ordered.order.clone(),
+            })
         };
         match chosen {
             Some(Resolution::Version) => {
@@ -216,10 +241,19 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether the order in a container matters on either side: who asks once too often takes a click from somebody, who
+    /// does not ask takes his work. It does not count in which order the cells are merged, either.
+    fn keeps_order(&self, container: Oid) -> Result<bool, ReadError> {
+        for side in [self.sides.parent, self.sides.version] {
+            if side.object(container)?.is_some_and(|container| self.sides.types.keeps_order(&container)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether what either side edited fits the type that the object has in the end. Where it does not, one side's
     /// cells are taken as they are.
-    ///
-    /// A type that brought a function for records of its earlier forms would run it here, on both sides, first.
     fn fits_type(
         &mut self,
         oid: Oid,
@@ -261,8 +295,19 @@ impl Planner<'_> {
             }
         }
         let base = type_of(self.sides.base.object(oid)?.as_deref());
-        let key = ConflictKey::Type(oid);
         let kind = ConflictKind::Type { base, parent: of_parent, version: of_version, attributes };
+        self.settle_whole(oid, kind, print)?;
+        Ok(false)
+    }
+
+    /// Takes one side's cells of an object, all of them but the place.
+    pub(super) fn settle_whole(
+        &mut self,
+        oid: Oid,
+        kind: ConflictKind,
+        print: Fingerprint,
+    ) -> Result<(), ReadError> {
+        let key = ConflictKey::Type(oid);
         match self.meet(key.clone(), kind, print) {
             Some(Resolution::Parent) => self.settled(&key, Resolution::Parent),
             Some(Resolution::Version) => {
@@ -275,7 +320,7 @@ impl Planner<'_> {
         self.found.retain(
             |key, _| !matches!(key, ConflictKey::Cell(of, cell) if *of == oid && *cell != CellKey::Place),
         );
-        Ok(false)
+        Ok(())
     }
 
     /// Whether an attribute that was edited under one type means the same under another. Types that nobody registered
@@ -287,6 +332,10 @@ impl Planner<'_> {
         name: &Name,
         content: Option<&Content>,
     ) -> bool {
+        // An edition is one of its type.
+        if *name == EDITION {
+            return false;
+        }
         let schema = |of: Option<&Name>| of.and_then(|of| self.sides.types.schema(of.as_str()));
         let (before, Some(after)) = (schema(before), schema(after)) else { return true };
         let before = before.and_then(|schema| schema.attribute(name.as_str())).map(|spec| spec.kind);

@@ -85,7 +85,7 @@ impl Planner<'_> {
             {
                 continue;
             }
-            let cells = self.parent_changes(oid)?;
+            let cells = self.parent_deeds(oid)?;
             if cells.is_empty() {
                 continue;
             }

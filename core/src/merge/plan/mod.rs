@@ -26,6 +26,7 @@
 mod cells;
 mod cycles;
 mod deleted;
+mod editions;
 mod fingerprint;
 mod names;
 mod planned;
@@ -111,7 +112,8 @@ pub enum ConflictKey {
     },
     /// These objects were moved, and would contain each other. By oid.
     Cycle(Vec<Oid>),
-    /// One side changed the type of this object, the other attributes that the new type does not have.
+    /// One side changed the type of this object, the other attributes that the new type does not have; or both worked on
+    /// it in editions that cannot be brought to one.
     Type(Oid),
 }
 
@@ -194,6 +196,16 @@ pub enum ConflictKind {
         /// The edited attributes that do not fit.
         attributes: Vec<Name>,
     },
+    /// Both sides changed attributes, in editions of its type that cannot be brought to one. Resolutions: either side,
+    /// for all of the object's cells but its place.
+    Edition {
+        /// The parent line's edition; none where it is none.
+        parent: Option<u32>,
+        /// The version's.
+        version: Option<u32>,
+        /// Why they cannot, in words.
+        why: String,
+    },
 }
 
 /// Something about which the sides do not agree.
@@ -205,6 +217,17 @@ pub struct Conflict {
     pub kind: ConflictKind,
     /// Stands for the values of all sides, on every machine and in every release: another one is another conflict.
     pub fingerprint: u128,
+}
+
+impl Conflict {
+    /// Whether the sides differ about nothing but the standing of an object among its siblings.
+    pub fn is_about_standing(&self) -> bool {
+        let ConflictKind::Cell { parent, version, .. } = &self.kind else { return false };
+        match (cells::as_place(parent.as_ref()), cells::as_place(version.as_ref())) {
+            (Some(parent), Some(version)) => (parent.parent, &parent.name) == (version.parent, &version.name),
+            _ => false,
+        }
+    }
 }
 
 /// What a person chose.
@@ -224,7 +247,7 @@ pub enum Resolution {
         to: Name,
     },
     /// For a name: both are the same thing. The version's object goes into the other one: its attributes are merged
-    /// with those of the other, what it contains moves over. Only where their types are equal.
+    /// with those of the other, what it contains moves over. Only where their types and editions are equal.
     Same,
     /// For a deletion: it stands, but each of these objects goes into the container beside it, with what is in it.
     Rescue(Vec<(Oid, Oid)>),
@@ -245,7 +268,8 @@ pub enum Notice {
         /// Who deleted that.
         by: Side,
     },
-    /// Both sides gave the object another standing among its siblings: it has the parent line's.
+    /// Both sides gave the object another standing among its siblings, where their order does not matter: it has the
+    /// parent line's.
     OrderOfParent(Oid),
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{ConflictKey, ConflictKind, Fingerprint, Found, Planner, Resolution, Side};
+use crate::migration::EDITION;
 use crate::name::NAME_BYTES_MAX;
 use crate::snapshot::ReadError;
 use crate::{CellKey, Name, Oid, Place};
@@ -145,7 +146,9 @@ impl Planner<'_> {
     fn unite(&mut self, clash: &Clash) -> Result<bool, ReadError> {
         let Clash { oid, other, .. } = *clash;
         let type_of = |contents: std::collections::BTreeMap<CellKey, crate::Content>| {
-            contents.get(&CellKey::Type).cloned()
+            let edition =
+                contents.iter().find(|(key, _)| is_edition(key)).map(|(_, edition)| edition.clone());
+            (contents.get(&CellKey::Type).cloned(), edition)
         };
         let is_open = self.found.iter().any(|(key, found)| {
             matches!(key, ConflictKey::Cell(of, _) | ConflictKey::Type(of) if *of == oid)
@@ -188,6 +191,10 @@ impl Planner<'_> {
         }
         Ok(())
     }
+}
+
+fn is_edition(key: &CellKey) -> bool {
+    matches!(key, CellKey::Attribute(name) if *name == EDITION)
 }
 
 /// A name like `page-2` or `photo-2.jpg` that is free.

@@ -66,6 +66,24 @@ async fn conflicts_are_shown_with_all_sides_settled_and_merged() {
 }
 
 #[tokio::test]
+async fn a_conflict_about_the_order_says_where_each_side_has_the_object() {
+    let site = site().await;
+    site.done("POST", "/", json!({ "type": "folder", "name": "f", "attributes": { "_ordered": true } }))
+        .await;
+    for name in ["a", "b", "c"] {
+        site.done("POST", "/f/", json!({ "type": "page", "name": name })).await;
+    }
+    site.done("POST", "/@@versions/draft/update", json!({})).await;
+    for (root, to) in [("/@v/draft", json!({ "after": null })), ("", json!({ "before": null }))] {
+        site.done("POST", &format!("{root}/f/b/@@order"), to).await;
+    }
+    let conflict = site.read("/@@versions/draft/conflicts").await["items"][0].clone();
+    assert_eq!((&conflict["cell"], &conflict["path"]), (&json!("(place)"), &json!("/f/b")));
+    let standings = json!({ "base": "second, after a", "version": "first", "parent": "third, after c" });
+    assert_eq!(conflict["standings"], standings);
+}
+
+#[tokio::test]
 async fn a_part_is_merged_or_thrown_away() {
     let site = site().await;
     site.done("POST", "/@v/draft/", json!({ "type": "page", "name": "a" })).await;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Value;
 use crate::object_type::{AttributeSpec, PlainType, TypeSchema};
+use crate::order::ORDERED;
 use crate::value::{BlobRef, Digest};
 
 fn version(_: &Conflict) -> Resolution {
@@ -308,6 +309,81 @@ fn case_14_both_sides_order_the_children() {
     fork.check("", "/f\n/f/a\n/f/b\n/f/c\n/f/d");
     assert_eq!(fork.plan(&Resolutions::new()).notices, [Notice::OrderOfParent(oid_at(&fork.base, "/f/c"))]);
     Fork::after(base, "delete /f", "first /f/c").check("", "");
+}
+
+/// The children of a folder of the tree, in their order.
+fn listed(tree: &MemoryTree, folder: &str) -> String {
+    let page = crate::snapshot::ChildrenPage::first(usize::MAX);
+    let children = tree.children(oid_at(tree, folder), &page).unwrap();
+    children.iter().map(|child| child.name.as_str()).collect()
+}
+
+#[test]
+fn case_14_a_child_that_both_put_elsewhere_is_asked_about_where_the_order_matters() {
+    let (v, p) = ("first /f/d; first /f/a; first /f/c", "first /f/c; first /f/b");
+    let base = |marks: &str| format!("{marks}\n/f/a\n/f/b\n/f/c\n/f/d");
+    let marked = [
+        (base("/f _ordered=true"), v.to_owned(), p.to_owned()),
+        (base("/f"), format!("set /f _ordered true; {v}"), p.to_owned()),
+        (base("/f"), v.to_owned(), format!("{p}; set /f _ordered true")),
+    ];
+    for (base, v, p) in marked {
+        let fork = Fork::after(&base, &v, &p);
+        let in_f = |settled: &Resolutions| {
+            let plan = fork.plan(settled);
+            let planned = listed(&fork.merged(&plan), "/f");
+            (planned, plan.conflicts.iter().map(|found| fork.print(found)).collect::<Vec<_>>())
+        };
+        let open = fork.plan(&Resolutions::new());
+        assert!(open.conflicts[0].is_about_standing() && open.notices.is_empty(), "{open:?}");
+        assert_eq!(in_f(&Resolutions::new()), ("abcd".into(), vec!["cell /f/c place".into()]));
+        for (chosen, order) in [(Resolution::Version, "cabd"), (Resolution::Parent, "abcd")] {
+            let found = &open.conflicts[0];
+            let settled = Resolutions::from([(found.key.clone(), (found.fingerprint, chosen))]);
+            assert_eq!(in_f(&settled), (order.into(), vec![]));
+        }
+    }
+    // The mark counts for its own container alone, and only where it says so.
+    for unmarked in ["/ _ordered=true\n/f", "/f _ordered=false", "/f _ordered=text"] {
+        let plan = Fork::after(&base(unmarked), v, p).plan(&Resolutions::new());
+        assert!(plan.conflicts.is_empty() && plan.notices.len() == 1, "{unmarked}: {plan:?}");
+    }
+}
+
+#[test]
+fn case_14_a_type_may_say_that_the_order_matters() {
+    let base = "/f :tour\n/f/a\n/f/b\n/f/c\n/f/d\n/g :tour _ordered=false\n/g/a\n/g/b";
+    let work = |side: &str| format!("{side}; first /g/b");
+    let mut fork = Fork::of(MemoryTree::seeded(base));
+    let ordered = AttributeSpec::new(ORDERED, "bool").unwrap().with_default(true);
+    let mut types = TypeRegistry::default();
+    let tour = TypeSchema::new("tour", "Tour").unwrap();
+    types.register(PlainType(TypeSchema { container: true, attributes: vec![ordered], ..tour }));
+    fork.types = Arc::new(types);
+    for (side, steps) in
+        [(Side::Version, work("first /f/a; first /f/c")), (Side::Parent, work("first /f/c; first /g/a"))]
+    {
+        steps.split("; ").for_each(|step| fork.work(side, |work| perform(work, step)));
+    }
+    let open = fork.plan(&Resolutions::new());
+    let found: Vec<String> = open.conflicts.iter().map(|found| fork.print(found)).collect();
+    assert_eq!(
+        (found, open.notices),
+        (vec!["cell /f/c place".into()], vec![Notice::OrderOfParent(oid_at(&fork.base, "/g/b"))])
+    );
+}
+
+/// What came in from elsewhere stands where it happened to; and what two moved elsewhere has no order in common.
+#[test]
+fn case_14_only_a_standing_that_was_changed_where_the_child_stays_is_asked_about() {
+    let base = "/x\n/f _ordered=true\n/f/a\n/f/b\n/f/c";
+    Fork::after(base, "move /x /f/x", "move /x /f/x").check("", "/f _ordered=true\n/f/a\n/f/b\n/f/c\n/f/x");
+    let fork = Fork::after(base, "first /f/c; first /f/b; move /f/b /f/y", "first /f/b; move /f/b /f/z");
+    let found = fork.plan(&Resolutions::new()).conflicts;
+    assert_eq!(found.len(), 1, "one decision for name and standing");
+    assert!(!found[0].is_about_standing());
+    fork.check_settled(version, "/x\n/f _ordered=true\n/f/y\n/f/c\n/f/a");
+    fork.check_settled(parent, "/x\n/f _ordered=true\n/f/c\n/f/z\n/f/a");
 }
 
 #[test]

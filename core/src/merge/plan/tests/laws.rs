@@ -4,20 +4,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::merge::structure::Checker;
+use crate::order::ORDERED;
 use crate::snapshot::{ChildOrder, ChildrenPage, is_live};
 use crate::{Object, Value};
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 /// How many merges are tried.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     if std::env::var("BOUGH_TEST_SCALE").is_ok_and(|scale| scale == "full") { 50_000 } else { 500 }
 }
 
 /// What to do, and three choices in doing it.
-type Step = (u8, u8, u8, u8);
+pub(super) type Step = (u8, u8, u8, u8);
 
-fn steps(number: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(number: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any::<Step>(), number)
 }
 
@@ -34,7 +35,7 @@ fn oids(tree: &MemoryTree) -> Vec<Oid> {
 }
 
 /// Does what the step says, if that can be done.
-fn step(fork: &mut Fork, side: Side, (what, first, second, third): Step) {
+pub(super) fn step(fork: &mut Fork, side: Side, (what, first, second, third): Step) {
     let tree = fork.side(side).clone();
     let here = live(&tree, tree.objects().map(|object| object.oid()));
     let (oid, other, name) = (pick(&here, first), pick(&here, second), name(pick(&NAMES, third)));
@@ -54,6 +55,7 @@ fn step(fork: &mut Fork, side: Side, (what, first, second, third): Step) {
             }
             12 => work.reorder(oid, OrderKey::at(u64::from(second), u64::from(third))),
             13 => work.set_type(oid, &self::name(pick(&[FOLDER, "page"], second))),
+            14 if second % 3 == 0 => work.set(oid, &self::name(ORDERED), Some(Value::Bool(third % 4 > 0))),
             _ => work.delete(oid),
         };
     });
@@ -74,8 +76,8 @@ fn unmake(fork: &mut Fork, top: Oid) {
     apply(&mut fork.parent, &plan);
 }
 
-fn site(made: &[Step]) -> MemoryTree {
-    let mut fork = Fork::of(MemoryTree::new());
+pub(super) fn site(types: Arc<TypeRegistry>, made: &[Step]) -> MemoryTree {
+    let mut fork = Fork { types, ..Fork::of(MemoryTree::new()) };
     for (_, first, second, third) in made {
         step(&mut fork, Side::Version, (*first % 5, *second, *third, first.wrapping_mul(7)));
     }
@@ -83,14 +85,18 @@ fn site(made: &[Step]) -> MemoryTree {
 }
 
 fn fork(made: &[Step], version: &[Step], parent: &[Step]) -> Fork {
-    let mut fork = Fork::of(site(made));
+    worked(Fork::of(site(Arc::default(), made)), version, parent)
+}
+
+/// The fork after these steps on either side.
+pub(super) fn worked(mut fork: Fork, version: &[Step], parent: &[Step]) -> Fork {
     version.iter().for_each(|done| step(&mut fork, Side::Version, *done));
     parent.iter().for_each(|done| step(&mut fork, Side::Parent, *done));
     fork
 }
 
 /// That the tree is one, that the plan shows it as it becomes, and that everything written is there or deleted.
-fn assert_sound(fork: &Fork, plan: &Plan) {
+pub(super) fn assert_sound(fork: &Fork, plan: &Plan) {
     let merged = fork.merged(plan);
     let planned = Planned::new(&fork.parent, plan).unwrap();
     let mut checker = Checker::default();
@@ -159,7 +165,7 @@ fn answer(fork: &Fork, conflict: &Conflict, (what, first, second, third): Step) 
 }
 
 /// The three trees, with their objects' ids.
-fn told(fork: &Fork) -> String {
+pub(super) fn told(fork: &Fork) -> String {
     let tree = |(called, tree): (&str, &MemoryTree)| {
         let line = |object: &Arc<Object>| {
             let path = path_of(tree, object.oid()).unwrap();
@@ -175,7 +181,7 @@ fn told(fork: &Fork) -> String {
 }
 
 /// Says the same to every conflict that comes up; answers those that it does not settle.
-fn settle_all(fork: &Fork, resolution: &Resolution) -> Vec<Conflict> {
+pub(super) fn settle_all(fork: &Fork, resolution: &Resolution) -> Vec<Conflict> {
     let mut resolutions = Resolutions::new();
     // Each round may bring to light what lay below.
     for _ in 0..30 {

@@ -1,6 +1,7 @@
 //! Plans on trees in memory: what the cases say, what was recorded, and laws on random trees.
 
 mod cases;
+mod editions;
 mod laws;
 mod recorded;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::migration::migrated;
 use crate::object::differing_cells;
 use crate::snapshot::path_of;
 use crate::testing::{CountingIds, FOLDER, MemoryTree, name, oid_at, parse_value, show};
@@ -30,7 +32,11 @@ impl Fork {
     /// A site as text, and what is done in the version and on the parent line: `set /a title B`, `clear /a title`,
     /// `add /a/b`, `add /a/b :page`, `delete /a`, `move /a /b/c`, `first /a`, `type /a page`, one commit each.
     fn after(base: &str, version: &str, parent: &str) -> Self {
-        let mut fork = Self::of(MemoryTree::seeded(base));
+        Self::with_types(TypeRegistry::default(), base, version, parent)
+    }
+
+    fn with_types(types: TypeRegistry, base: &str, version: &str, parent: &str) -> Self {
+        let mut fork = Self { types: Arc::new(types), ..Self::of(MemoryTree::seeded(base)) };
         for (side, steps) in [(Side::Version, version), (Side::Parent, parent)] {
             for step in steps.split(';').map(str::trim).filter(|step| !step.is_empty()) {
                 fork.work(side, |work| perform(work, step));
@@ -150,6 +156,15 @@ impl Fork {
             (ConflictKey::Type(oid), ConflictKind::Type { attributes, .. }) => {
                 format!("type {}: {attributes:?}", self.path(*oid))
             }
+            (ConflictKey::Type(oid), ConflictKind::Edition { parent, version, why }) => {
+                let edition = |of: &Option<u32>| of.map_or("none".into(), |of| of.to_string());
+                format!(
+                    "edition {}: {} against {}: {why}",
+                    self.path(*oid),
+                    edition(version),
+                    edition(parent)
+                )
+            }
             other => panic!("{other:?} does not go together"),
         }
     }
@@ -226,6 +241,18 @@ fn perform(work: &mut Transaction, step: &str) {
             let (parent, _) = split(work, path);
             let first = work.children(parent, &crate::snapshot::ChildrenPage::first(1)).unwrap();
             work.reorder(oid_at(work, path), OrderKey::between(None, Some(&first[0].order)))
+        }
+        ["migrate", path] => {
+            let object = work.object(oid_at(work, path)).unwrap().unwrap();
+            let cells =
+                migrated(&object, &Arc::clone(work.types()), &|large| work.large(large)).unwrap().unwrap();
+            cells.into_iter().try_for_each(|(key, content)| match (key, content) {
+                (CellKey::Attribute(name), Some(Content::Value(value))) => {
+                    work.set(object.oid(), &name, Some(value))
+                }
+                (CellKey::Attribute(name), None) => work.set(object.oid(), &name, None),
+                other => panic!("{other:?} is no migration"),
+            })
         }
         ["type", path, of] => work.set_type(oid_at(work, path), &name(of)),
         _ => panic!("`{step}` says nothing"),
