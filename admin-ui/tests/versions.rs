@@ -2,6 +2,7 @@
 
 mod common;
 
+use bough_core::merge::plan::Resolution;
 use bough_core::security::{Roles, Setting};
 use bough_core::{Oid, Snapshot as _};
 use bough_store::version::VersionInfo;
@@ -331,8 +332,15 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     assert!(settled.location().contains("?settled="));
     assert!(admin.follow(settled).await.says("2 settled"), "the next one is at hand");
     // The others alike.
-    let alike = admin.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
-    let done = admin.follow(alike).await;
+    let alike = format!("{desk}/alike");
+    let said = admin.page(&format!("{alike}?of=all&action=theirs")).await;
+    assert!(said.says("Take theirs for 2 conflicts?"), "{}", said.words());
+    assert!(said.says("Nothing stands against a merge then."), "{}", said.words());
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(2), "asking settles nothing");
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    let done = admin.follow(done).await;
     assert!(done.says("2 conflicts settled.") && done.says("4 of 4 settled"), "{}", done.words());
     // A decision is taken back and made anew.
     let cell = find("Cell");
@@ -348,6 +356,72 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     assert!(site.find("/fresh-too").is_some() && site.find("/kept").is_some() && site.find("/old").is_none());
     assert!(site.find("/up/news").is_some(), "their move");
     assert_eq!(info(&version).status, LineStatus::Closed);
+}
+
+#[tokio::test]
+async fn many_conflicts_are_settled_alike_by_ticks_or_by_kind_with_few_plans() {
+    let site = site();
+    let pages: Vec<String> = (0..12).map(|page| format!("/news/p{page:02}")).collect();
+    for page in &pages {
+        site.put(page, "page", &[("title", "one")]);
+    }
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    for page in &pages {
+        set(&version, page, "title", "ours");
+        site.set(page, "title", "theirs");
+    }
+    for line in [&version, &site.database] {
+        add(line, "/fresh", "page");
+    }
+    let desk = format!("{ONE}/conflicts");
+    let alike = format!("{desk}/alike");
+    // How many there are stands on the tab, and above every page in the version.
+    let page = admin.page(&desk).await;
+    assert!(page.says("Conflicts (13)") && page.says("Changed by both (12)"), "{}", page.words());
+    assert!(admin.page("/@v/redesign/@@manage/versions").await.text().contains("13 conflicts to settle"));
+    assert!(!admin.page(&format!("{desk}?kind=name")).await.says("/news/p00"));
+
+    let plans = version.plans();
+    admin.page(&desk).await;
+    admin.page(&format!("{desk}/{}", conflict_ids(&version)[0])).await;
+    assert_eq!(version.plans(), plans, "what was found is known as long as nothing changes");
+    let none = admin.get(&format!("{alike}?of=ticked&action=ours")).await;
+    assert!(admin.follow(none).await.says("Tick the conflicts that you mean first"));
+
+    let all = version.conflicts().unwrap();
+    let is_title =
+        |at: &str| all.iter().find(|found| found.path.as_ref().is_some_and(|path| path.to_string() == at));
+    let ids = ["/news/p03", "/news/p07"].map(|at| is_title(at).unwrap().id.clone());
+    let said = admin.page(&format!("{alike}?action=ours&pick={}&pick={}", ids[0], ids[1])).await;
+    assert!(said.says("Keep ours for 2 conflicts?") && said.says("/news/p07"), "{}", said.words());
+    assert!(said.says("11 conflicts are open then.") && !said.says("/news/p04"), "{}", said.words());
+    let mark = field(&said, "mark");
+    let fields = [("action", "ours"), ("pick", ids[0].as_str()), ("pick", &ids[1]), ("mark", &mark)];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    assert!(admin.follow(done).await.says("2 of 13 settled"));
+
+    let said = admin.page(&format!("{alike}?of=all&kind=cell&action=theirs")).await;
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "theirs"), ("mark", mark.as_str())];
+    site.set("/news/p00", "title", "theirs again");
+    let late = admin.submit(LIST, &alike, &fields).await;
+    assert!(late.status == 409 && late.says("Something changed meanwhile"), "{}", late.words());
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(11), "nothing was settled");
+    let mark = field(&late, "mark");
+    let plans = version.plans();
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    let done = admin.follow(done).await;
+    assert!(done.says("10 conflicts settled.") && done.says("12 of 13 settled"), "{}", done.words());
+    assert!(version.plans() - plans <= 2, "one to look, one to keep, however many");
+
+    let said = admin.page(&format!("{alike}?of=all&action=forget&kind=cell")).await;
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "forget"), ("mark", mark.as_str())];
+    let back = admin.submit(LIST, &alike, &fields).await;
+    assert!(admin.follow(back).await.says("12 decisions are taken back."));
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(13));
 }
 
 #[tokio::test]
@@ -398,7 +472,7 @@ async fn only_those_who_may_use_versions_see_them_and_nobody_more_than_he_may() 
     // A merge is judged by what he may on the public site.
     let plan = ed.page(&format!("{ONE}/merge")).await;
     assert!(plan.says("You may not make all of these changes") && plan.says("“Edit content” at /team"));
-    version.resolve(id, Some(bough_core::merge::plan::Resolution::Version), "test").unwrap();
+    version.resolve(id, Some(Resolution::Version), "test").unwrap();
     let merge = format!("{ONE}/merge");
     let refused = ed.submit(LIST, &merge, &[("mark", "")]).await;
     assert_eq!(refused.status, 403);
@@ -475,16 +549,25 @@ async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
     assert!(page.says("0 of 2 settled") && !page.text().contains(&format!("value=\"{hidden}\"")));
     let refused = ed.submit(LIST, &one, &[("choice", "theirs")]).await;
     assert_eq!(refused.status, 403, "{}", refused.words());
-    let picked = ed.submit(LIST, &desk, &[("pick", &hidden), ("action", "theirs")]).await;
+    let alike = format!("{desk}/alike");
+    let picked = ed.get(&format!("{alike}?pick={hidden}&action=theirs")).await;
     assert!(ed.follow(picked).await.says("0 of 2 settled"));
+    let picked = ed.submit(LIST, &alike, &[("pick", &hidden), ("action", "theirs"), ("mark", "")]).await;
+    assert!(!picked.text().contains("/board"), "{}", picked.words());
     assert_eq!(open().len(), 2);
-    let alike = ed.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
-    let done = ed.follow(alike).await;
+    let said = ed.page(&format!("{alike}?of=all&action=theirs")).await;
+    assert!(said.says("Take theirs for 1 conflict?") && !said.says("/board"), "{}", said.words());
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = ed.submit(LIST, &alike, &fields).await;
+    let done = ed.follow(done).await;
     assert!(done.says("1 conflict settled.") && done.says("1 of 2 settled"), "{}", done.words());
     assert_eq!(open(), [board]);
     let settled = admin.submit(LIST, &one, &[("choice", "ours")]).await;
     assert_eq!(settled.status, 303);
-    ed.submit(LIST, &desk, &[("of", "all"), ("action", "forget")]).await;
+    let said = ed.page(&format!("{alike}?of=all&action=forget")).await;
+    let mark = field(&said, "mark");
+    ed.submit(LIST, &alike, &[("of", "all"), ("action", "forget"), ("mark", mark.as_str())]).await;
     assert_eq!(open(), [Some(site.oid("/team"))], "nor takes back what another decided");
 }
 

@@ -545,7 +545,7 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
             };
             Ok(PageAnswer::SeeOther(format!("{next}?settled={}", found.id)))
         }
-        Err(VersionError::DoesNotSettle) => wrong(match form.get("choice") {
+        Err(VersionError::DoesNotSettle(_)) => wrong(match form.get("choice") {
             "names" => "That name is taken there, too: choose another one.",
             "same" => {
                 "They cannot become one: they are of different types, or something else about them is open."

@@ -1,8 +1,8 @@
 //! Versions: made, entered and left, looked through, brought up to date, merged, and shown by preview links.
 //!
 //! All of it is at `@@manage/versions` of `/`, on any line: the addresses name the version. Reading order: `at` (the
-//! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `desk`
-//! and `conflict` (what stands against them), `links`, `settings`.
+//! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `desk`,
+//! `alike` and `conflict` (what stands against them, settled together or one by one), `links`, `settings`.
 //!
 //! # Invariants
 //! - Whoever asks may use versions (`VERSIONS` at `/`); what a merge writes is judged by his warrant.
@@ -10,6 +10,7 @@
 //! - Nothing costs by the commits of the public site; what costs by all that a version holds are only the plans of an
 //!   update and a merge, which need it.
 
+mod alike;
 mod at;
 mod changes;
 mod conflict;
@@ -28,7 +29,7 @@ use bough_core::security::permission::VERSIONS;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::at::At;
-pub(crate) use self::standing::{Standing, parent_text};
+pub(crate) use self::standing::{Standing, open_conflicts, parent_text};
 
 /// Below `@@manage/versions`.
 pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer, PageError> {
@@ -44,6 +45,7 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         ["update"] => plan::update(&at),
         ["merge"] => plan::merge(&at),
         ["conflicts"] => desk::answer(&at),
+        ["conflicts", "alike"] => alike::answer(&at),
         ["conflicts", id] => conflict::answer(&at, id),
         ["links"] => links::answer(&at),
         ["settings"] => settings::answer(&at),

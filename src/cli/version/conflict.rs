@@ -199,7 +199,7 @@ impl About<'_> {
             name: String::new(),
             parent: None,
             id: found.id.clone(),
-            kind: self.kind(&found.conflict.kind).to_owned(),
+            kind: found.conflict.kind.word().to_owned(),
             path,
             text: self.text(&found.conflict.key, &found.conflict.kind),
             values: self.values(&found.conflict.kind),
@@ -208,16 +208,6 @@ impl About<'_> {
             by_parent: found.parent.as_ref().map(MadeRow::of),
             choices,
             resolution: found.resolution.as_ref().map(|chosen| self.resolution(chosen)),
-        }
-    }
-
-    fn kind(&self, kind: &ConflictKind) -> &'static str {
-        match kind {
-            ConflictKind::Cell { .. } => "cell",
-            ConflictKind::Deleted { .. } => "deleted",
-            ConflictKind::Name { .. } => "name",
-            ConflictKind::Cycle { .. } => "cycle",
-            ConflictKind::Type { .. } => "type",
         }
     }
 
