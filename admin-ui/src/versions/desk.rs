@@ -3,7 +3,7 @@
 
 use askama::Template;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Resolution, Side};
-use bough_core::{CellKey, Oid};
+use bough_core::{CellKey, Content, Oid};
 use bough_store::version::VersionConflict;
 use bough_web::pages::{PageAnswer, PageError};
 
@@ -262,6 +262,10 @@ pub(super) fn decision(
         (Resolution::Version | Resolution::Parent, ConflictKind::Deleted { .. }) => "it stays".into(),
         (Resolution::Version, _) => "as it is here".into(),
         (Resolution::Parent, _) => format!("as it is on {parent}"),
+        (Resolution::Value(None), _) => "it has none".into(),
+        (Resolution::Value(Some(Content::Value(value))), _) if value.as_text().is_none() => {
+            "a value of your own".into()
+        }
         (Resolution::Value(_), _) => "a text of your own".into(),
         (Resolution::Both { rename: Side::Version, to }, _) => format!("both stay, ours is called {to}"),
         (Resolution::Both { rename: Side::Parent, to }, _) => format!("both stay, theirs is called {to}"),

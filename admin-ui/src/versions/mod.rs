@@ -2,7 +2,8 @@
 //!
 //! All of it is at `@@manage/versions` of `/`, on any line: the addresses name the version. Reading order: `at` (the
 //! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `desk`,
-//! `alike` and `conflict` (what stands against them, settled together or one by one), `links`, `settings`.
+//! `alike` and `conflict` (what stands against them, settled together or one by one; `own`: by
+//! a value of one's own), `links`, `settings`.
 //!
 //! # Invariants
 //! - Whoever asks may use versions (`VERSIONS` at `/`); what a merge writes is judged by his warrant.
@@ -16,9 +17,9 @@ mod changes;
 mod conflict;
 mod desk;
 mod discard;
-mod hunks;
 mod links;
 mod list;
+mod own;
 mod plan;
 mod settings;
 mod shown;
