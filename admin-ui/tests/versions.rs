@@ -4,8 +4,8 @@ mod common;
 
 use bough_core::merge::plan::Resolution;
 use bough_core::security::{Roles, Setting};
-use bough_core::{Oid, Snapshot as _};
-use bough_store::version::VersionInfo;
+use bough_core::{Content, Oid, Snapshot as _, Value};
+use bough_store::version::{MergeChoice, VersionConflict, VersionInfo};
 use bough_store::{Database, LineStatus, Note};
 
 use common::{Answer, Browser, Failed, TestSite, name, path};
@@ -425,6 +425,123 @@ async fn many_conflicts_are_settled_alike_by_ticks_or_by_kind_with_few_plans() {
 }
 
 #[tokio::test]
+async fn a_conflict_about_a_value_of_any_kind_is_settled_by_one_of_ones_own() {
+    let site = site();
+    let today = site.put("/news/today", "page", &[]);
+    let value_of = |database: &Database, attribute: &str| {
+        let snapshot = database.snapshot();
+        let oid = bough_core::snapshot::find(&snapshot, &path("/team")).unwrap().unwrap();
+        let team = snapshot.object(oid).unwrap().unwrap();
+        bough_core::snapshot::attribute(&snapshot, &team, attribute).unwrap()
+    };
+    let put = |database: &Database, value: fn(i64) -> [(&'static str, Value); 5], side: i64| {
+        TestSite::change_on(database, |draft| {
+            let team = draft.at(&path("/team"))?;
+            value(side).into_iter().try_for_each(|(key, value)| draft.set(team, &name(key), Some(value)))
+        });
+    };
+    let values: fn(i64) -> [(&'static str, Value); 5] = |side| {
+        [
+            ("seats", Value::Int(side)),
+            ("share", Value::Float(side as f64)),
+            ("since", Value::Time(side * 86_400_000_000)),
+            ("see", Value::Reference(Oid::from_u128(side as u128))),
+            ("tags", Value::List(vec![Value::text(format!("tag {side}"))])),
+        ]
+    };
+    put(&site.database, values, 1);
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    put(&version, values, 2);
+    put(&site.database, values, 3);
+    let all = version.conflicts().unwrap();
+    assert_eq!(all.len(), 5);
+    let url = |attribute: &str| {
+        let is_it = |found: &&VersionConflict| {
+            format!("{:?}", found.conflict.key).contains(&format!("\"{attribute}\""))
+        };
+        format!("{ONE}/conflicts/{}", all.iter().find(is_it).expect("it is a conflict").id)
+    };
+    let day = 86_400_000_000;
+    for (attribute, shown, wrong, typed, expected) in [
+        ("seats", "value=\"2\"", "two", "7", Value::Int(7)),
+        ("share", "value=\"2\"", "half", "2.5", Value::Float(2.5)),
+        ("since", "value=\"1970-01-03T00:00:00\"", "once", "1970-01-10T00:00:00", Value::Time(9 * day)),
+        ("see", "data-reference", "/nowhere", "/news/today", Value::Reference(today)),
+        ("tags", "tag 2</textarea>", "", "own tag", Value::List(vec![Value::text("own tag")])),
+    ] {
+        let url = url(attribute);
+        let page = admin.page(&url).await;
+        assert!(
+            page.says("A value of your own") && page.text().contains(shown),
+            "{attribute}: {}",
+            page.text()
+        );
+        if !wrong.is_empty() {
+            let refused = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", wrong)]).await;
+            assert_eq!(refused.status, 422, "{attribute}");
+            assert!(refused.text().contains(&format!("value=\"{wrong}\"")), "what was typed is there");
+        }
+        let settled = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", typed)]).await;
+        assert_eq!(settled.status, 303, "{attribute}: {}", settled.words());
+        let page = admin.page(&url).await;
+        assert!(page.says("settled") && page.says("a value of your own"), "{}", page.words());
+        version.update_preview(None).unwrap();
+        let kept = version.conflicts().unwrap().into_iter().find(|found| url.ends_with(&found.id)).unwrap();
+        assert_eq!(kept.resolution, Some(Resolution::Value(Some(Content::Value(expected)))), "{attribute}");
+    }
+    let empty = admin.submit(LIST, &url("seats"), &[("choice", "value"), ("v.0", "")]).await;
+    assert_eq!(empty.status, 303, "an empty field is to have none");
+    version.merge(&MergeChoice::default(), Note::edit("Merged")).unwrap();
+    assert_eq!(value_of(&site.database, "seats"), None);
+    assert_eq!(value_of(&site.database, "share"), Some(Value::Float(2.5)));
+}
+
+#[tokio::test]
+async fn ticks_go_along_from_page_to_page_and_a_folder_is_ticked_with_all_that_changed_in_it() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    TestSite::change_on(&version, |draft| {
+        let news = draft.at(&path("/news"))?;
+        (0..70).try_for_each(|nth| draft.add(news, &name(&format!("p{nth:02}")), &name("page"), []).map(drop))
+    });
+    set(&version, "/team", "title", "Later");
+    set(&version, "/bread", "title", "Toast");
+    let bread = site.oid("/bread").to_string();
+    let page = admin.page(ONE).await;
+    assert!(page.says("All below /news (70 changes)"), "{}", page.words());
+    assert!(page.says("/bread") && !page.says("/team"), "that is on the next page");
+    let next = field(&page, "from");
+    let page = admin.page(&format!("{ONE}?part=1&pick={bread}&from={next}")).await;
+    assert!(page.says("/team") && page.says("1 object is ticked on other pages"), "{}", page.words());
+    assert!(page.text().contains(&format!("<input type=\"hidden\" name=\"pick\" value=\"{bread}\">")));
+    let back = field(&page, "from");
+    let page = admin.page(&format!("{ONE}?part=1&pick={bread}&from={back}")).await;
+    assert!(page.text().contains(&format!("value=\"{bread}\" checked")), "it is ticked where it stands");
+
+    let news = site.oid("/news").to_string();
+    let merge = format!("{ONE}/merge");
+    let plan = admin.page(&format!("{merge}?part=1&below={news}&pick={bread}")).await;
+    assert!(plan.says("changes 71 objects on the public site"), "{}", plan.words());
+    let fields = [("mark", &field(&plan, "mark")), ("below", &news), ("pick", &bread)];
+    let merged = admin.submit(LIST, &merge, &fields.map(|(key, value)| (key, value.as_str()))).await;
+    assert!(admin.follow(merged).await.says("Merged a part of version redesign"));
+    assert!(site.find("/news/p69").is_some());
+    assert_eq!(text(&site.database, "/bread", "title").as_deref(), Some("Toast"));
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"), "that was not ticked");
+
+    set(&version, "/news/p01", "title", "to go");
+    set(&version, "/news/p02", "title", "to go");
+    let discard = format!("{ONE}/discard");
+    assert!(admin.page(&format!("{discard}?part=1&below={news}")).await.says("/news/p02"));
+    let done = admin.submit(LIST, &discard, &[("below", &news)]).await;
+    assert!(admin.follow(done).await.says("Discarded all changes below /news in version redesign."));
+    assert_eq!(text(&version, "/news/p01", "title"), None);
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("Later"));
+}
+
+#[tokio::test]
 async fn only_those_who_may_use_versions_see_them_and_nobody_more_than_he_may() {
     let site = site();
     site.put("/board", "folder", &[]);
@@ -579,7 +696,7 @@ async fn pages_far_behind_the_last_one_are_empty() {
     set(&version, "/team", "title", "ours");
     set(&site.database, "/team", "title", "theirs");
     for page in ["", "/conflicts"] {
-        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
+        let far = admin.page(&format!("{ONE}{page}?skip={0}&from={0}", usize::MAX)).await;
         assert!(!far.says("/team"), "{page}: {}", far.words());
     }
 }
