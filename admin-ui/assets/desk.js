@@ -10,6 +10,7 @@ function choose(value) {
 desk?.addEventListener("input", (event) => {
   const field = /** @type {HTMLInputElement} */ (event.target);
   if (field.name === "result") choose("text");
+  else if (/^[vk]\.0$/.test(field.name)) choose("value");
   else if (/^part\d+$/.test(field.name)) choose("lines");
   else if (field.name === "to" || field.name === "rename") choose("names");
   else if (field.name === "rescue" || field.name === "container") choose("rescue");

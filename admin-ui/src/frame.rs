@@ -7,7 +7,7 @@ use bough_web::pages::{PageError, PageRequest};
 
 use crate::message::Message;
 use crate::tree::{self, Node};
-use crate::versions::{Standing, parent_text};
+use crate::versions::{Standing, open_conflicts, parent_text};
 use crate::{assets, text};
 
 /// Up to how many objects of a version, and commits of its parent line, are counted.
@@ -29,6 +29,8 @@ pub(crate) struct VersionBar {
     pub(crate) is_behind: bool,
     /// How many of those objects others changed, too; empty where there are none.
     pub(crate) overlap: String,
+    /// How many conflicts stand open, where that is known; empty where there are none.
+    pub(crate) conflicts: String,
     pub(crate) is_open: bool,
     /// Its own page, what it changed, where it is updated and merged.
     pub(crate) url: String,
@@ -187,6 +189,12 @@ fn version_bar(request: &PageRequest, oid: Oid) -> Result<Option<VersionBar>, Pa
         behind: standing.behind_text(),
         is_behind: standing.behind > 0,
         overlap: standing.overlap_text(&parent_text(&info)),
+        conflicts: match open_conflicts(database)? {
+            Some(number) if number > 0 && info.status == bough_store::LineStatus::Open => {
+                format!("{} to settle", text::counted(number as u64, "conflict", "conflicts"))
+            }
+            _ => String::new(),
+        },
         is_open: info.status == bough_store::LineStatus::Open,
         url: request.top_url(&["versions", name]),
         leave_url: request.page_url_on((None, request.trunk()), oid, &[])?,

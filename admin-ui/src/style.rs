@@ -3,6 +3,7 @@
 use askama::Template;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
+use crate::diff::{Layout, TextDiff};
 use crate::frame::Frame;
 use crate::page;
 
@@ -11,10 +12,13 @@ use crate::page;
 struct StylePage {
     frame: Frame,
     icons: &'static [&'static str],
+    diffs: [TextDiff; 2],
 }
 
 /// `@@manage/style`.
 pub(crate) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
     let icons = &["folder", "page", "template", "file", "image", "link", "user", "users", "object"];
-    page::show(&StylePage { frame: Frame::new(request, request.top(), "Components")?, icons })
+    let (old, new) = ("It was a mild autumn.\nThe end.\n", "It was a golden autumn.\nThe end.\n");
+    let diffs = [Layout::Sides, Layout::Inline].map(|layout| TextDiff::new(old, new, layout));
+    page::show(&StylePage { frame: Frame::new(request, request.top(), "Components")?, icons, diffs })
 }

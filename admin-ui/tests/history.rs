@@ -50,6 +50,7 @@ async fn the_button_of_a_message_undoes_and_the_next_one_does_it_again() {
     let mut admin = site.logged_in("admin").await;
     let page = admin.page(&format!("/a/@@manage/history?did={tid}")).await;
     assert!(page.says("Called it New. Undo"), "{}", page.words());
+    assert!(page.says("Title: Old → New"), "what is short is told in the list: {}", page.words());
 
     let answer = undo(&mut admin, &[tid], &[("back", "/a/@@manage/history")]).await;
     assert!(answer.location().starts_with("/a/@@manage/history?did=t"), "{}", answer.location());
@@ -353,7 +354,7 @@ async fn something_deleted_has_its_history_and_comes_back_with_all_in_it() {
     assert!(commit.says("Deleted from /news, with everything in it."), "{}", commit.words());
     for oid in [news, page] {
         let history = admin.page(&format!("/@@manage/history?oid={oid}")).await;
-        assert!(history.says("was deleted by") && history.says("Bring it back…"), "{}", history.words());
+        assert!(history.says("was deleted by") && history.says("Put it back…"), "{}", history.words());
     }
     let url = format!("/@@manage/history/restore?oid={news}");
     let offer = admin.page(&url).await;

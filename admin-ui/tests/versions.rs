@@ -2,9 +2,10 @@
 
 mod common;
 
+use bough_core::merge::plan::Resolution;
 use bough_core::security::{Roles, Setting};
-use bough_core::{Oid, OrderKey, Snapshot as _};
-use bough_store::version::VersionInfo;
+use bough_core::{Content, Oid, OrderKey, Snapshot as _, Value};
+use bough_store::version::{MergeChoice, VersionConflict, VersionInfo};
 use bough_store::{Database, LineStatus, Note};
 
 use common::{Answer, Browser, Failed, TestSite, name, path};
@@ -408,8 +409,15 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     assert!(settled.location().contains("?settled="));
     assert!(admin.follow(settled).await.says("2 settled"), "the next one is at hand");
     // The others alike.
-    let alike = admin.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
-    let done = admin.follow(alike).await;
+    let alike = format!("{desk}/alike");
+    let said = admin.page(&format!("{alike}?of=all&action=theirs")).await;
+    assert!(said.says("Take theirs for 2 conflicts?"), "{}", said.words());
+    assert!(said.says("Nothing stands against a merge then."), "{}", said.words());
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(2), "asking settles nothing");
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    let done = admin.follow(done).await;
     assert!(done.says("2 conflicts settled.") && done.says("4 of 4 settled"), "{}", done.words());
     // A decision is taken back and made anew.
     let cell = find("Cell");
@@ -425,6 +433,189 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     assert!(site.find("/fresh-too").is_some() && site.find("/kept").is_some() && site.find("/old").is_none());
     assert!(site.find("/up/news").is_some(), "their move");
     assert_eq!(info(&version).status, LineStatus::Closed);
+}
+
+#[tokio::test]
+async fn many_conflicts_are_settled_alike_by_ticks_or_by_kind_with_few_plans() {
+    let site = site();
+    let pages: Vec<String> = (0..12).map(|page| format!("/news/p{page:02}")).collect();
+    for page in &pages {
+        site.put(page, "page", &[("title", "one")]);
+    }
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    for page in &pages {
+        set(&version, page, "title", "ours");
+        site.set(page, "title", "theirs");
+    }
+    for line in [&version, &site.database] {
+        add(line, "/fresh", "page");
+    }
+    let desk = format!("{ONE}/conflicts");
+    let alike = format!("{desk}/alike");
+    // How many there are stands on the tab, and above every page in the version.
+    let page = admin.page(&desk).await;
+    assert!(page.says("Conflicts (13)") && page.says("Changed by both (12)"), "{}", page.words());
+    assert!(admin.page("/@v/redesign/@@manage/versions").await.text().contains("13 conflicts to settle"));
+    assert!(!admin.page(&format!("{desk}?kind=name")).await.says("/news/p00"));
+
+    let plans = version.plans();
+    admin.page(&desk).await;
+    admin.page(&format!("{desk}/{}", conflict_ids(&version)[0])).await;
+    assert_eq!(version.plans(), plans, "what was found is known as long as nothing changes");
+    let none = admin.get(&format!("{alike}?of=ticked&action=ours")).await;
+    assert!(admin.follow(none).await.says("Tick the conflicts that you mean first"));
+
+    let all = version.conflicts().unwrap();
+    let is_title =
+        |at: &str| all.iter().find(|found| found.path.as_ref().is_some_and(|path| path.to_string() == at));
+    let ids = ["/news/p03", "/news/p07"].map(|at| is_title(at).unwrap().id.clone());
+    let said = admin.page(&format!("{alike}?action=ours&pick={}&pick={}", ids[0], ids[1])).await;
+    assert!(said.says("Keep ours for 2 conflicts?") && said.says("/news/p07"), "{}", said.words());
+    assert!(said.says("11 conflicts are open then.") && !said.says("/news/p04"), "{}", said.words());
+    let mark = field(&said, "mark");
+    let fields = [("action", "ours"), ("pick", ids[0].as_str()), ("pick", &ids[1]), ("mark", &mark)];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    assert!(admin.follow(done).await.says("2 of 13 settled"));
+
+    let said = admin.page(&format!("{alike}?of=all&kind=cell&action=theirs")).await;
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "theirs"), ("mark", mark.as_str())];
+    site.set("/news/p00", "title", "theirs again");
+    let late = admin.submit(LIST, &alike, &fields).await;
+    assert!(late.status == 409 && late.says("Something changed meanwhile"), "{}", late.words());
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(11), "nothing was settled");
+    let mark = field(&late, "mark");
+    let plans = version.plans();
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = admin.submit(LIST, &alike, &fields).await;
+    let done = admin.follow(done).await;
+    assert!(done.says("10 conflicts settled.") && done.says("12 of 13 settled"), "{}", done.words());
+    assert!(version.plans() - plans <= 2, "one to look, one to keep, however many");
+
+    let said = admin.page(&format!("{alike}?of=all&action=forget&kind=cell")).await;
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("kind", "cell"), ("action", "forget"), ("mark", mark.as_str())];
+    let back = admin.submit(LIST, &alike, &fields).await;
+    assert!(admin.follow(back).await.says("12 decisions are taken back."));
+    assert_eq!(version.open_conflicts(99, 99).unwrap(), Some(13));
+}
+
+#[tokio::test]
+async fn a_conflict_about_a_value_of_any_kind_is_settled_by_one_of_ones_own() {
+    let site = site();
+    let today = site.put("/news/today", "page", &[]);
+    let value_of = |database: &Database, attribute: &str| {
+        let snapshot = database.snapshot();
+        let oid = bough_core::snapshot::find(&snapshot, &path("/team")).unwrap().unwrap();
+        let team = snapshot.object(oid).unwrap().unwrap();
+        bough_core::snapshot::attribute(&snapshot, &team, attribute).unwrap()
+    };
+    let put = |database: &Database, value: fn(i64) -> [(&'static str, Value); 5], side: i64| {
+        TestSite::change_on(database, |draft| {
+            let team = draft.at(&path("/team"))?;
+            value(side).into_iter().try_for_each(|(key, value)| draft.set(team, &name(key), Some(value)))
+        });
+    };
+    let values: fn(i64) -> [(&'static str, Value); 5] = |side| {
+        [
+            ("seats", Value::Int(side)),
+            ("share", Value::Float(side as f64)),
+            ("since", Value::Time(side * 86_400_000_000)),
+            ("see", Value::Reference(Oid::from_u128(side as u128))),
+            ("tags", Value::List(vec![Value::text(format!("tag {side}"))])),
+        ]
+    };
+    put(&site.database, values, 1);
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    put(&version, values, 2);
+    put(&site.database, values, 3);
+    let all = version.conflicts().unwrap();
+    assert_eq!(all.len(), 5);
+    let url = |attribute: &str| {
+        let is_it = |found: &&VersionConflict| {
+            format!("{:?}", found.conflict.key).contains(&format!("\"{attribute}\""))
+        };
+        format!("{ONE}/conflicts/{}", all.iter().find(is_it).expect("it is a conflict").id)
+    };
+    let day = 86_400_000_000;
+    for (attribute, shown, wrong, typed, expected) in [
+        ("seats", "value=\"2\"", "two", "7", Value::Int(7)),
+        ("share", "value=\"2\"", "half", "2.5", Value::Float(2.5)),
+        ("since", "value=\"1970-01-03T00:00:00\"", "once", "1970-01-10T00:00:00", Value::Time(9 * day)),
+        ("see", "data-reference", "/nowhere", "/news/today", Value::Reference(today)),
+        ("tags", "tag 2</textarea>", "", "own tag", Value::List(vec![Value::text("own tag")])),
+    ] {
+        let url = url(attribute);
+        let page = admin.page(&url).await;
+        assert!(
+            page.says("A value of your own") && page.text().contains(shown),
+            "{attribute}: {}",
+            page.text()
+        );
+        if !wrong.is_empty() {
+            let refused = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", wrong)]).await;
+            assert_eq!(refused.status, 422, "{attribute}");
+            assert!(refused.text().contains(&format!("value=\"{wrong}\"")), "what was typed is there");
+        }
+        let settled = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", typed)]).await;
+        assert_eq!(settled.status, 303, "{attribute}: {}", settled.words());
+        let page = admin.page(&url).await;
+        assert!(page.says("settled") && page.says("a value of your own"), "{}", page.words());
+        version.update_preview(None).unwrap();
+        let kept = version.conflicts().unwrap().into_iter().find(|found| url.ends_with(&found.id)).unwrap();
+        assert_eq!(kept.resolution, Some(Resolution::Value(Some(Content::Value(expected)))), "{attribute}");
+    }
+    let empty = admin.submit(LIST, &url("seats"), &[("choice", "value"), ("v.0", "")]).await;
+    assert_eq!(empty.status, 303, "an empty field is to have none");
+    version.merge(&MergeChoice::default(), Note::edit("Merged")).unwrap();
+    assert_eq!(value_of(&site.database, "seats"), None);
+    assert_eq!(value_of(&site.database, "share"), Some(Value::Float(2.5)));
+}
+
+#[tokio::test]
+async fn ticks_go_along_from_page_to_page_and_a_folder_is_ticked_with_all_that_changed_in_it() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    TestSite::change_on(&version, |draft| {
+        let news = draft.at(&path("/news"))?;
+        (0..70).try_for_each(|nth| draft.add(news, &name(&format!("p{nth:02}")), &name("page"), []).map(drop))
+    });
+    set(&version, "/team", "title", "Later");
+    set(&version, "/bread", "title", "Toast");
+    let bread = site.oid("/bread").to_string();
+    let page = admin.page(ONE).await;
+    assert!(page.says("All below /news (70 changes)"), "{}", page.words());
+    assert!(page.says("/bread") && !page.says("/team"), "that is on the next page");
+    let next = field(&page, "from");
+    let page = admin.page(&format!("{ONE}?part=1&pick={bread}&from={next}")).await;
+    assert!(page.says("/team") && page.says("1 object is ticked on other pages"), "{}", page.words());
+    assert!(page.text().contains(&format!("<input type=\"hidden\" name=\"pick\" value=\"{bread}\">")));
+    let back = field(&page, "from");
+    let page = admin.page(&format!("{ONE}?part=1&pick={bread}&from={back}")).await;
+    assert!(page.text().contains(&format!("value=\"{bread}\" checked")), "it is ticked where it stands");
+
+    let news = site.oid("/news").to_string();
+    let merge = format!("{ONE}/merge");
+    let plan = admin.page(&format!("{merge}?part=1&below={news}&pick={bread}")).await;
+    assert!(plan.says("changes 71 objects on the public site"), "{}", plan.words());
+    let fields = [("mark", &field(&plan, "mark")), ("below", &news), ("pick", &bread)];
+    let merged = admin.submit(LIST, &merge, &fields.map(|(key, value)| (key, value.as_str()))).await;
+    assert!(admin.follow(merged).await.says("Merged a part of version redesign"));
+    assert!(site.find("/news/p69").is_some());
+    assert_eq!(text(&site.database, "/bread", "title").as_deref(), Some("Toast"));
+    assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("Team"), "that was not ticked");
+
+    set(&version, "/news/p01", "title", "to go");
+    set(&version, "/news/p02", "title", "to go");
+    let discard = format!("{ONE}/discard");
+    assert!(admin.page(&format!("{discard}?part=1&below={news}")).await.says("/news/p02"));
+    let done = admin.submit(LIST, &discard, &[("below", &news)]).await;
+    assert!(admin.follow(done).await.says("Discarded all changes below /news in version redesign."));
+    assert_eq!(text(&version, "/news/p01", "title"), None);
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("Later"));
 }
 
 #[tokio::test]
@@ -475,7 +666,7 @@ async fn only_those_who_may_use_versions_see_them_and_nobody_more_than_he_may() 
     // A merge is judged by what he may on the public site.
     let plan = ed.page(&format!("{ONE}/merge")).await;
     assert!(plan.says("You may not make all of these changes") && plan.says("“Edit content” at /team"));
-    version.resolve(id, Some(bough_core::merge::plan::Resolution::Version), "test").unwrap();
+    version.resolve(id, Some(Resolution::Version), "test").unwrap();
     let merge = format!("{ONE}/merge");
     let refused = ed.submit(LIST, &merge, &[("mark", "")]).await;
     assert_eq!(refused.status, 403);
@@ -552,16 +743,25 @@ async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
     assert!(page.says("0 of 2 settled") && !page.text().contains(&format!("value=\"{hidden}\"")));
     let refused = ed.submit(LIST, &one, &[("choice", "theirs")]).await;
     assert_eq!(refused.status, 403, "{}", refused.words());
-    let picked = ed.submit(LIST, &desk, &[("pick", &hidden), ("action", "theirs")]).await;
+    let alike = format!("{desk}/alike");
+    let picked = ed.get(&format!("{alike}?pick={hidden}&action=theirs")).await;
     assert!(ed.follow(picked).await.says("0 of 2 settled"));
+    let picked = ed.submit(LIST, &alike, &[("pick", &hidden), ("action", "theirs"), ("mark", "")]).await;
+    assert!(!picked.text().contains("/board"), "{}", picked.words());
     assert_eq!(open().len(), 2);
-    let alike = ed.submit(LIST, &desk, &[("of", "all"), ("action", "theirs")]).await;
-    let done = ed.follow(alike).await;
+    let said = ed.page(&format!("{alike}?of=all&action=theirs")).await;
+    assert!(said.says("Take theirs for 1 conflict?") && !said.says("/board"), "{}", said.words());
+    let mark = field(&said, "mark");
+    let fields = [("of", "all"), ("action", "theirs"), ("mark", mark.as_str())];
+    let done = ed.submit(LIST, &alike, &fields).await;
+    let done = ed.follow(done).await;
     assert!(done.says("1 conflict settled.") && done.says("1 of 2 settled"), "{}", done.words());
     assert_eq!(open(), [board]);
     let settled = admin.submit(LIST, &one, &[("choice", "ours")]).await;
     assert_eq!(settled.status, 303);
-    ed.submit(LIST, &desk, &[("of", "all"), ("action", "forget")]).await;
+    let said = ed.page(&format!("{alike}?of=all&action=forget")).await;
+    let mark = field(&said, "mark");
+    ed.submit(LIST, &alike, &[("of", "all"), ("action", "forget"), ("mark", mark.as_str())]).await;
     assert_eq!(open(), [Some(site.oid("/team"))], "nor takes back what another decided");
 }
 
@@ -573,7 +773,7 @@ async fn pages_far_behind_the_last_one_are_empty() {
     set(&version, "/team", "title", "ours");
     set(&site.database, "/team", "title", "theirs");
     for page in ["", "/conflicts"] {
-        let far = admin.page(&format!("{ONE}{page}?skip={}", usize::MAX)).await;
+        let far = admin.page(&format!("{ONE}{page}?skip={0}&from={0}", usize::MAX)).await;
         assert!(!far.says("/team"), "{page}: {}", far.words());
     }
 }

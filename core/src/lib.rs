@@ -10,8 +10,8 @@ pub mod object_type;
 pub mod oid;
 pub mod order;
 mod overlay;
-pub mod reads;
 pub mod rank;
+pub mod reads;
 pub mod security;
 pub mod snapshot;
 #[cfg(any(test, feature = "testing"))]

@@ -168,7 +168,7 @@ fn from_version(mut failure: Failure, error: &VersionError) -> Failure {
         }
         VersionError::NoSuchVersion { .. } => failure.with_code(Code::NotFound).advise("bough version list"),
         VersionError::NoSuchConflict(_) => failure.with_code(Code::NotFound),
-        VersionError::BadName(_) | VersionError::DoesNotSettle | VersionError::NothingSelected => {
+        VersionError::BadName(_) | VersionError::DoesNotSettle(_) | VersionError::NothingSelected => {
             failure.with_code(Code::Usage)
         }
         VersionError::NameTaken(name) => failure.advise(format!("bough version show {name}")),

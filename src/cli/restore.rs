@@ -1,13 +1,12 @@
 //! `restore`: brings back what was.
 
-use bough::core::{ObjectPath, Oid, Snapshot};
-use bough::store::{Kind, Note};
+use bough::core::ObjectPath;
+use bough::store::{Kind, Note, Snapshot};
 use bough::{Error, Handle, Site, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::{Failure, quoted};
-use super::find::walk;
 use super::moment::{When, parse};
 use super::request::SiteCommand;
 
@@ -34,7 +33,7 @@ impl SiteCommand for Restore {
             Some(to) => format!("Restored {} as of {} to {to}", self.path, then.tid()),
         };
         let note: Note = asker.note(&sentence).of_kind(Kind::Restore { from: then.tid() });
-        let written = site.write_noted(note, |tx| self.restore(tx, &was, &to));
+        let written = site.write_noted(note, |tx| self.restore(tx, then.snapshot(), &was, &to));
         let written = written.map_err(|error| {
             let is_gone = matches!(error, Error::NothingAt { .. });
             let failure = Failure::from(error);
@@ -53,7 +52,7 @@ impl SiteCommand for Restore {
 }
 
 impl Restore {
-    fn restore(&self, tx: &mut Tx<'_>, was: &Handle, to: &ObjectPath) -> Result<(), Error> {
+    fn restore(&self, tx: &mut Tx<'_>, then: &Snapshot, was: &Handle, to: &ObjectPath) -> Result<(), Error> {
         let (above, name) = to.split_last().ok_or(Error::Root)?;
         let old_parent = was.object().place().map(|place| place.parent).filter(|_| self.to.is_none());
         let parent = match old_parent {
@@ -61,37 +60,6 @@ impl Restore {
             Some(parent) if bough::core::snapshot::is_live(&***tx, parent)? => parent,
             _ => tx.find(&above.to_string())?,
         };
-        let mut refused = None;
-        let walked = walk(was, &mut |object| {
-            let place =
-                if object.oid() == was.oid() { Some((parent, name.clone())) } else { place_of(object) };
-            let Some((parent, name)) = place else { return Ok(()) };
-            let now = tx.object(object.oid()).map_err(Error::from)?;
-            let is_same = now.as_ref().is_some_and(|now| is_unchanged(now, object, parent, &name));
-            if is_same {
-                return Ok(());
-            }
-            tx.restore(object.object(), parent, &name).map_err(|error| {
-                let failure = Failure::from(bough::core::transaction::TransactionError::Root);
-                refused = Some(error);
-                failure
-            })
-        });
-        match (refused, walked) {
-            (Some(error), _) => Err(error.into()),
-            (None, Err(failure)) => Err(Error::Other(failure.message)),
-            (None, Ok(())) => Ok(()),
-        }
+        tx.bring_back(then, was.oid(), (parent, name), &mut || Ok::<_, Error>(()))
     }
-}
-
-fn place_of(object: &Handle) -> Option<(Oid, bough::core::Name)> {
-    object.object().place().map(|place| (place.parent, place.name.clone()))
-}
-
-/// Whether the object holds what it held, where it shall be.
-fn is_unchanged(now: &bough::core::Object, was: &Handle, parent: Oid, name: &bough::core::Name) -> bool {
-    let is_there = now.place().is_some_and(|place| place.parent == parent && place.name == *name);
-    let differing = bough::core::object::differing_cells(Some(now), Some(was.object()));
-    is_there && differing.iter().all(|(key, ..)| **key == bough::core::CellKey::Place)
 }

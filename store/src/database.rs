@@ -34,6 +34,7 @@ use crate::note::{CommitRecord, Kind, Note};
 use crate::replay::{ProgressSink, Replayed, replay};
 use crate::scopes::Scopes;
 use crate::snapshot::Snapshot;
+use crate::version::KnownConflicts;
 
 /// How often work is done again over a new head before the conflict is shown to its maker.
 const RETRIES: usize = 3;
@@ -263,6 +264,7 @@ impl Database {
             blobs,
             cache: Cache::new(options.cache_bytes),
             lines,
+            known: KnownConflicts::default(),
             nowhere: AtomicU64::new(0),
             open_snapshots: Mutex::default(),
             staging: Mutex::default(),

@@ -27,6 +27,7 @@ use crate::line::{LineId, Lines};
 use crate::log::{Location, Log, LogError, Position, SegmentLog};
 use crate::own::OwnBase;
 use crate::scopes::Scopes;
+use crate::version::KnownConflicts;
 use crate::view::Shelf;
 
 /// How many undos and redos of one object may lie on each other before it is written as a record of its own again:
@@ -95,6 +96,7 @@ pub(crate) struct Engine {
     pub(crate) cache: Cache,
     pub(crate) lines: Lines,
     pub(crate) scopes: Scopes,
+    pub(crate) known: KnownConflicts,
     /// Counts views that are no state of the site.
     pub(crate) nowhere: AtomicU64,
     pub(crate) head: AtomicU64,

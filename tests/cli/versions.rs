@@ -262,7 +262,12 @@ fn conflicts_of_every_kind_are_settled_as_they_say() {
         let file = site.write("body.html", "one\ntwo together\n");
         resolve("/docs/b", &["--value-file", file.to_str().unwrap()]);
         resolve("/docs/a", &["--parent"]);
-        let forgotten = resolve("/docs/a", &["--forget"]);
+        let of_kind = ["version", "resolve", "redesign", "--all", "--kind", "name", "--forget"];
+        assert!(site.ok(&of_kind).contains("1 conflict is left"));
+        assert!(site.ok(&["version", "resolve", "redesign", "--all", "--rename"]).contains("/docs/new"));
+        let below = |path| site.ok(&["version", "resolve", "redesign", "--all", "--below", path, "--forget"]);
+        assert!(below("/docs/nothing").contains("Nothing stands against"));
+        let forgotten = below("/docs/a");
         assert!(forgotten.contains("1 conflict is left"), "{forgotten}");
         let all = site.ok(&["version", "resolve", "redesign", "--all", "--version"]);
         assert!(all.contains("as in the version") && all.contains("Nothing stands against"), "{all}");

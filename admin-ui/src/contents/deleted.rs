@@ -244,7 +244,7 @@ fn restore(request: &PageRequest, folder: &Arc<Object>) -> Result<PageAnswer, Pa
     let at = child_path(&request.path_text(destination.oid())?, &name);
     if request.snapshot().child(destination.oid(), name.as_str())?.is_some() {
         let wrong =
-            format!("There is something at {at} by now: restore it under another name or in another place.");
+            format!("There is something at {at} by now: put it back under another name or in another place.");
         return again(StatusCode::CONFLICT, wrong);
     }
     let was_at = child_path(&request.path_text(folder.oid())?, &gone.place.name);

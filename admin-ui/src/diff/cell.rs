@@ -322,6 +322,38 @@ impl Teller<'_> {
         })
     }
 
+    /// What an attribute held before and after, where both are in one line of at most `chars` characters and may be read.
+    pub(crate) fn in_short(
+        &self,
+        oid: Oid,
+        (key, before, after): Differing<'_>,
+        chars: usize,
+    ) -> Result<Option<(String, String)>, PageError> {
+        let mut shown = Vec::new();
+        for (state, content) in [(&self.before, before), (&self.after, after)] {
+            let text = match content {
+                None => "not set".to_owned(),
+                Some(Content::Value(value)) if matches!(key, CellKey::Attribute(_)) => {
+                    if state.may_read(oid, key)? != Some(true)
+                        || matches!(value, Value::Bytes(_) | Value::Blob(_))
+                    {
+                        return Ok(None);
+                    }
+                    match readable(value, &|oid| self.named(state, oid)) {
+                        empty if empty.is_empty() => "empty".to_owned(),
+                        text => text,
+                    }
+                }
+                Some(_) => return Ok(None),
+            };
+            if text.contains('\n') || text.chars().count() > chars {
+                return Ok(None);
+            }
+            shown.push(text);
+        }
+        Ok(shown.pop().and_then(|new| Some((shown.pop()?, new))))
+    }
+
     /// An attribute as a text.
     fn read(&self, state: &State<'_>, content: Option<&Content>) -> Result<String, PageError> {
         let Some(content) = content else { return Ok(String::new()) };

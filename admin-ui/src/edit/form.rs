@@ -320,7 +320,7 @@ fn unseen(form: &PageForm, at: usize, name: Name, spec: Option<&AttributeSpec>) 
 }
 
 /// What the fields of the attribute hold that stands at `at` in the form.
-fn typed(form: &PageForm, at: usize) -> Typed {
+pub(super) fn typed(form: &PageForm, at: usize) -> Typed {
     let all = |letter: &str| {
         let field = format!("{letter}.{at}");
         form.all(&field).map(|text| text.replace("\r\n", "\n").replace('\r', "\n")).collect::<Vec<_>>()

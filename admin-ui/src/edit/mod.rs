@@ -3,11 +3,11 @@
 //! A form carries the state that it was made of; what is sent comes together with what others did meanwhile (`save`), and
 //! what nobody can put together is shown side by side. What was typed is shown again whatever happens.
 //!
-//! Code map: `form` (which attributes, what was typed), `shape` (values as fields and back), `save`, `lines` (texts side
-//! by side), `view` (what the templates show), `preview`, `pick` (paths for references).
+//! Code map: `form` (which attributes, what was typed), `shape` (values as fields and back), `save`, `view` (what the templates show), `preview`, `pick` (paths for references),
+//! `own` (a field for one value, on other pages).
 
 mod form;
-mod lines;
+mod own;
 mod pick;
 mod preview;
 mod save;
@@ -23,6 +23,7 @@ use bough_core::{Name, Object, Oid, Snapshot as _, Value};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::form::{Entry, Ground, NewProperty, Rename, Wanted, entries};
+pub(crate) use self::own::{Names, OwnField, OwnValue};
 use self::save::{Changes, Saved, Where};
 use self::shape::Shape;
 use self::view::{Draft, Trouble};

@@ -68,7 +68,7 @@ pub(super) enum Simple {
 
 /// What stands in the fields of one value: a text, or a text for each row, with its key where rows have keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Typed {
+pub(crate) struct Typed {
     pub(super) texts: Vec<String>,
     pub(super) keys: Vec<String>,
 }
@@ -100,7 +100,7 @@ impl Typed {
 }
 
 /// How objects are written in a form.
-pub(super) trait Names {
+pub(crate) trait Names {
     /// The path of an object, else its oid.
     fn path(&self, oid: Oid) -> String;
 

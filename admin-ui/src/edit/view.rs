@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use bough_core::acquisition::{Found, get};
 use bough_core::migration::edition_of;
+use bough_core::object_type::AttributeSpec;
 use bough_core::security::permission::{HISTORY, LIST, VERSIONS};
 use bough_core::snapshot::ChildrenPage;
 use bough_core::{Content, Object, Oid, Snapshot as _, Tid, Value};
@@ -12,9 +13,9 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 use super::form::{
     Entries, Entry, Ground, NEW_KINDS, NewProperty, Rename, Wanted, is_of_another_line, may_read, schema,
 };
-use super::lines::{self, Row};
 use super::save::Clash;
-use super::shape::{Names, ROWS_MAX, Rows, Shape, Simple, in_words, simple_text};
+use super::shape::{Names, ROWS_MAX, Rows, Shape, Simple, Typed, in_words, simple_text};
+use crate::diff::{Layout, TextDiff, three};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::text::{self, Time};
@@ -77,9 +78,8 @@ struct ClashView {
     when: Option<Time>,
     sentence: String,
     is_known: bool,
-    rows: Vec<Row>,
-    /// Where the sides are no texts of lines: each in words.
-    words: Option<(String, String, String)>,
+    /// What each side made of it, with whose it is.
+    sides: Vec<(&'static str, TextDiff)>,
 }
 
 struct FieldView {
@@ -362,9 +362,10 @@ fn field(
         && let (Some(Some(base)), Some(theirs)) = (&clash.base, &clash.theirs)
         && let (Some(base), Some(theirs), Some(yours)) = (base.as_text(), theirs.as_text(), yours.as_text())
         && matches!(entry.shape, Shape::Lines | Shape::Markup(_) | Shape::Code(_))
-        && let Some(pieces) = lines::pieces(base, theirs, yours)
+        && let Some(pieces) = three::pieces(base, yours, theirs)
+        && let Some(together) = three::text(&pieces, |_| Some("ours".into()))
     {
-        text = lines::together(&pieces).replace("\r\n", "\n");
+        text = together.replace("\r\n", "\n");
     }
     let shape = if entry.may_write { entry.shape } else { Shape::Fixed };
     let fixed = match (shape, &entry.base) {
@@ -398,7 +399,7 @@ fn field(
         label: entry.label().to_owned(),
         widget,
         kind: (entry.base.is_none() && entry.spec.is_none()).then(|| kind(shape)),
-        rows: rows(shape, entry),
+        rows: rows(shape, &entry.typed),
         options: options(request, object, shape, entry)?,
         language: language(shape, draft),
         placeholder,
@@ -414,6 +415,47 @@ fn field(
         clash: clash.map(|(clash, yours)| clash_view(request, draft, clash, yours)).transpose()?,
         text,
     })
+}
+
+/// A field by itself, on another page: a template of its own.
+#[derive(Template)]
+#[template(path = "edit_field.html")]
+pub(crate) struct OwnField {
+    field: FieldView,
+    preview_url: &'static str,
+}
+
+impl askama::filters::HtmlSafe for OwnField {}
+
+/// Such a field, with the number that it has in its form, and its label.
+pub(super) fn own_field(
+    (at, label): (usize, &str),
+    spec: Option<&AttributeSpec>,
+    shape: Shape,
+    typed: &Typed,
+    error: Option<String>,
+) -> OwnField {
+    let field = FieldView {
+        at: Some(at),
+        id: "own".into(),
+        name: String::new(),
+        label: label.to_owned(),
+        widget: widget(shape),
+        kind: None,
+        text: typed.text().to_owned(),
+        rows: rows(shape, typed),
+        options: own_options(shape, typed, spec),
+        language: "",
+        placeholder: String::new(),
+        hint: kind_hint(shape).to_owned(),
+        fixed: String::new(),
+        error,
+        is_dropped: false,
+        may_drop: false,
+        file: None,
+        clash: None,
+    };
+    OwnField { field, preview_url: "" }
 }
 
 fn widget(shape: Shape) -> &'static str {
@@ -451,13 +493,20 @@ fn kind(shape: Shape) -> &'static str {
     }
 }
 
+/// What is to be known of a shape, whatever the attribute.
+fn kind_hint(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Time => "In UTC.",
+        Shape::Rows(Rows::Set, _) => "In no order, each once.",
+        Shape::Rows(_, Simple::Reference) => "Paths such as /news/today.",
+        Shape::Rows(_, Simple::Time) => "Dates and times such as 2026-11-22T10:30, in UTC.",
+        _ => "",
+    }
+}
+
 fn shape_hint(shape: Shape, entry: &Entry) -> String {
     match shape {
-        Shape::Time => "In UTC.".into(),
         Shape::Counter => "A counter: what others count meanwhile is added to what you do.".into(),
-        Shape::Rows(Rows::Set, _) => "In no order, each once.".into(),
-        Shape::Rows(_, Simple::Reference) => "Paths such as /news/today.".into(),
-        Shape::Rows(_, Simple::Time) => "Dates and times such as 2026-11-22T10:30, in UTC.".into(),
         Shape::Fixed if entry.may_write && entry.base.as_ref().is_some_and(is_long) => {
             format!("More than {ROWS_MAX} entries: change it by a program or over REST.")
         }
@@ -467,7 +516,7 @@ fn shape_hint(shape: Shape, entry: &Entry) -> String {
         Shape::Fixed if !entry.may_write && !entry.is_barred() => {
             "You may see this, but not change it.".into()
         }
-        _ => String::new(),
+        shape => kind_hint(shape).into(),
     }
 }
 
@@ -492,13 +541,13 @@ fn held_reference(request: &PageRequest, entry: &Entry, names: &dyn Names) -> St
     }
 }
 
-fn rows(shape: Shape, entry: &Entry) -> Vec<RowView> {
+fn rows(shape: Shape, typed: &Typed) -> Vec<RowView> {
     if !matches!(shape, Shape::Rows(..)) {
         return Vec::new();
     }
-    let keys = entry.typed.keys.iter().cloned().chain(std::iter::repeat_with(String::new));
+    let keys = typed.keys.iter().cloned().chain(std::iter::repeat_with(String::new));
     let mut rows: Vec<RowView> =
-        keys.zip(entry.typed.texts.iter().cloned()).map(|(key, text)| RowView { key, text }).collect();
+        keys.zip(typed.texts.iter().cloned()).map(|(key, text)| RowView { key, text }).collect();
     rows.retain(|row| !(row.key.is_empty() && row.text.is_empty()));
     rows.extend((0..EMPTY_ROWS).map(|_| RowView { key: String::new(), text: String::new() }));
     rows
@@ -510,12 +559,27 @@ fn options(
     shape: Shape,
     entry: &Entry,
 ) -> Result<Vec<Option_>, PageError> {
-    let typed = entry.typed.text();
+    let mut options = own_options(shape, &entry.typed, entry.spec.as_ref());
+    if shape == Shape::Child && request.access().allows(LIST, object)? {
+        for child in request.snapshot().children(object.oid(), &ChildrenPage::first(CHILDREN_MAX))? {
+            let Ok(Some(found)) = request.snapshot().object(child.oid) else { continue };
+            if request.access().may_view(&found)? {
+                let (value, text) = (child.name.to_string(), text::title(request.snapshot(), &found));
+                options.push(Option_ { is_chosen: value == entry.typed.text(), value, text });
+            }
+        }
+    }
+    Ok(options)
+}
+
+/// What can be chosen wherever the attribute is.
+fn own_options(shape: Shape, typed: &Typed, spec: Option<&AttributeSpec>) -> Vec<Option_> {
+    let typed = typed.text();
     let mut options: Vec<Option_> = Vec::new();
     let mut option = |value: &str, text: String| {
         options.push(Option_ { value: value.to_owned(), text, is_chosen: value == typed });
     };
-    let default = entry.spec.as_ref().and_then(|spec| spec.default.as_ref());
+    let default = spec.and_then(|spec| spec.default.as_ref());
     match shape {
         Shape::Choice(choices) => {
             let called = |value: &str| choices.iter().find(|(of, _)| *of == value).map(|(_, text)| *text);
@@ -538,17 +602,9 @@ fn options(
             option("true", "Yes".into());
             option("false", "No".into());
         }
-        Shape::Child if request.access().allows(LIST, object)? => {
-            for child in request.snapshot().children(object.oid(), &ChildrenPage::first(CHILDREN_MAX))? {
-                let Ok(Some(found)) = request.snapshot().object(child.oid) else { continue };
-                if request.access().may_view(&found)? {
-                    option(child.name.as_str(), text::title(request.snapshot(), &found));
-                }
-            }
-        }
         _ => {}
     }
-    Ok(options)
+    options
 }
 
 /// What the editor is to take a text for.
@@ -638,27 +694,27 @@ fn clash_view(
         )
     };
     let base = clash.base.as_ref().and_then(Option::as_ref);
-    let side = |value: Option<&Value>| match value {
-        None => Some(String::new()),
-        Some(value) => value.as_text().map(|text| text.replace("\r\n", "\n")),
+    let side = |value: Option<&Value>| match value.and_then(Value::as_text) {
+        Some(text) => text.replace("\r\n", "\n"),
+        None => words(value),
     };
-    let sides = (side(base), side(clash.theirs.as_ref()), side(yours));
-    let rows = match &sides {
-        (Some(base), Some(theirs), Some(yours))
-            if [base, theirs, yours].iter().any(|text| text.contains('\n')) =>
-        {
-            // Without a base, what differs is all that can be shown.
-            let base = if clash.base.is_some() { base } else { theirs };
-            lines::pieces(base, theirs, yours).map(|pieces| lines::rows(&pieces))
-        }
-        _ => None,
+    let (was, theirs, yours) = (side(base), side(clash.theirs.as_ref()), side(yours));
+    let diff = |(old, old_label): (&str, &str), (new, new_label): (&str, &str)| {
+        TextDiff::new(old, new, Layout::Inline).between(old_label, new_label)
+    };
+    let sides = match clash.base.is_some() {
+        true => vec![
+            ("Theirs", diff((&was, "Before"), (&theirs, "Theirs"))),
+            ("Yours", diff((&was, "Before"), (&yours, "Yours"))),
+        ],
+        // Without a base, what differs is all that can be shown.
+        false => vec![("Theirs and yours", diff((&theirs, "Theirs"), (&yours, "Yours")))],
     };
     Ok(ClashView {
         who: record.as_ref().map(|record| record.principal.clone()).filter(|who| !who.is_empty()),
         when: record.as_ref().map(|record| Time::of_micros(record.time_micros)),
         sentence: record.map_or(String::new(), |record| text::shortened(&record.sentence, 200)),
         is_known: clash.base.is_some(),
-        words: rows.is_none().then(|| (words(base), words(clash.theirs.as_ref()), words(yours))),
-        rows: rows.unwrap_or_default(),
+        sides,
     })
 }

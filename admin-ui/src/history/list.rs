@@ -10,11 +10,11 @@ use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::subject::Subject;
 use crate::below::Below;
-use crate::diff::label;
+use crate::diff::{Layout, Room, State, Teller, label};
 use crate::frame::Frame;
+use crate::page;
 use crate::past::{CommitRow, Rows, at_url, before, snapshot_at};
 use crate::text::{Time, grouped};
-use crate::{page, text};
 
 /// How many commits a page shows.
 const PAGE: usize = 50;
@@ -26,11 +26,13 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const BATCH: usize = 500;
 /// How many changed parts a row names.
 const PARTS_MAX: usize = 5;
+/// Values of more characters are not shown in a row.
+const VALUE_CHARS: usize = 40;
 
 struct Revision {
     row: CommitRow,
-    /// What of the object it changed.
-    parts: String,
+    /// What of the object it changed; small values with what they were and what they became.
+    parts: Vec<Part>,
     /// Where that is shown.
     changed_url: String,
     /// The page of the object as it was.
@@ -38,6 +40,19 @@ struct Revision {
     restore_url: Option<String>,
     is_from: bool,
     is_to: bool,
+}
+
+/// Something of an object that a commit changed.
+struct Part {
+    label: String,
+    /// What it was and what it became, where both are short.
+    values: Option<(String, String)>,
+}
+
+impl Part {
+    fn named(label: impl Into<String>) -> Self {
+        Self { label: label.into(), values: None }
+    }
 }
 
 #[derive(Template)]
@@ -81,7 +96,7 @@ pub(super) fn page(request: &PageRequest, subject: &Subject) -> Result<PageAnswe
         revisions.push(Revision {
             parts: match &then {
                 Some(then) if !is_below => parts(request, subject, then, record.tid)?,
-                _ => String::new(),
+                _ => Vec::new(),
             },
             changed_url: subject.url("compare", &[("to", &tid)]),
             restore_url: (may_restore && !is_below && !is_newest && at_url.is_some())
@@ -185,21 +200,34 @@ fn parts(
     subject: &Subject,
     then: &bough_store::Snapshot,
     tid: Tid,
-) -> Result<String, PageError> {
+) -> Result<Vec<Part>, PageError> {
     let after = then.object(subject.oid)?;
-    let was = match snapshot_at(request, before(tid)) {
-        Ok(was) => was.object(subject.oid)?,
-        Err(_) => None,
+    let earlier = snapshot_at(request, before(tid)).ok();
+    let was = match &earlier {
+        Some(earlier) => earlier.object(subject.oid)?.map(|was| (earlier, was)),
+        None => None,
     };
-    let Some(was) = was.filter(|was| was.type_name().is_some()) else { return Ok("made".into()) };
-    let differing = differing_cells(Some(&was), after.as_deref());
+    let Some((earlier, was)) = was.filter(|(_, was)| was.type_name().is_some()) else {
+        return Ok(vec![Part::named("made")]);
+    };
     if after.as_ref().is_none_or(|after| after.place().is_none() && was.place().is_some()) {
-        return Ok("deleted".into());
+        return Ok(vec![Part::named("deleted")]);
     }
-    let mut named: Vec<String> =
-        differing.iter().take(PARTS_MAX).map(|(key, ..)| label(request, &subject.object, key)).collect();
+    let differing = differing_cells(Some(&was), after.as_deref());
+    let teller = Teller {
+        request,
+        before: State::new(request, earlier, ""),
+        after: State::new(request, then, ""),
+        layout: Layout::Inline,
+        room: Room::default(),
+    };
+    let mut parts = Vec::new();
+    for cell in differing.iter().take(PARTS_MAX) {
+        let label = label(request, &subject.object, cell.0);
+        parts.push(Part { label, values: teller.in_short(subject.oid, *cell, VALUE_CHARS)? });
+    }
     if differing.len() > PARTS_MAX {
-        named.push(format!("{} more", differing.len() - PARTS_MAX));
+        parts.push(Part::named(format!("{} more", differing.len() - PARTS_MAX)));
     }
-    Ok(text::shortened(&named.join(", "), 200))
+    Ok(parts)
 }

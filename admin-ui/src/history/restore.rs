@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use bough_core::object::differing_cells;
 use bough_core::security::Roles;
 use bough_core::security::permission::{ADD, EDIT};
-use bough_core::snapshot::{ChildrenPage, is_live};
-use bough_core::{CellKey, Content, Name, Object, ObjectPath, Oid, Snapshot as _, Tid, Value};
+use bough_core::snapshot::is_live;
+use bough_core::{CellKey, Content, Object, ObjectPath, Oid, Snapshot as _, Tid, Value};
 use bough_store::{Draft, Kind, Snapshot};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
@@ -20,8 +20,6 @@ use crate::past::{cell_text, parse_cell, snapshot_at};
 use crate::text::{self, Time};
 use crate::{message, page};
 
-/// How many children are read at a time.
-const BATCH: usize = 256;
 /// How many objects in something deleted are counted.
 const COUNTED_MAX: u64 = 10_000;
 /// How many cells a form offers.
@@ -146,7 +144,7 @@ fn choose(
         // What was asked for comes first.
         choices.sort_by_key(|choice| !choice.is_chosen);
     }
-    let heading = format!("Restore {}?", subject.title);
+    let heading = format!("Put back {}?", subject.title);
     Ok(RestorePage {
         frame: subject.frame(request, &heading)?,
         heading,
@@ -267,11 +265,11 @@ fn offer(
         return Err(PageError::refused("it was not there at that time"));
     }
     revision(request, subject, then)?;
-    let heading = format!("Bring back {}?", subject.title);
+    let heading = format!("Put back {}?", subject.title);
     let mut count = 0;
-    walk(then, subject.oid, &mut |_, _, _| {
+    then.visit_standing(subject.oid, &mut |_, _, _| {
         count += 1;
-        Ok(count < COUNTED_MAX)
+        Ok::<_, PageError>(count < COUNTED_MAX)
     })?;
     let many = if count >= COUNTED_MAX { "more than " } else { "" };
     Ok(BringBackPage {
@@ -323,13 +321,7 @@ fn bring_back(request: &PageRequest, subject: &Subject, gone: &Gone) -> Result<P
     };
     let note = request.note(sentence, Kind::Restore { from: then.tid() });
     let written = request.database().write(note, |draft| {
-        walk(&then, was.oid(), &mut |object, container, called| {
-            request.check_time()?;
-            let is_top = object.oid() == was.oid();
-            let (container, called) = if is_top { (parent, &name) } else { (container, called) };
-            bring_back_one(draft, object, container, called)?;
-            Ok(true)
-        })
+        draft.bring_back(&then, was.oid(), (parent, &name), &mut || request.check_time())
     });
     match written {
         Ok(((), tid)) => {
@@ -357,51 +349,4 @@ fn bring_back(request: &PageRequest, subject: &Subject, gone: &Gone) -> Result<P
             refused(error.status(), error.message())
         }
     }
-}
-
-/// Visits an object and all that stands in it, containers before what is in them, with where each stands.
-fn walk(
-    then: &Snapshot,
-    top: Oid,
-    visit: &mut dyn FnMut(&Object, Oid, &Name) -> Result<bool, PageError>,
-) -> Result<(), PageError> {
-    let Some(object) = then.object(top)? else { return Ok(()) };
-    let Some(place) = object.place().cloned() else { return Ok(()) };
-    if !visit(&object, place.parent, &place.name)? {
-        return Ok(());
-    }
-    // One listing for each container on the way: as deep as the tree, which is bounded.
-    let mut open = vec![(top, ChildrenPage::first(BATCH), Vec::new(), false)];
-    while let Some((container, page, children, is_ended)) = open.last_mut() {
-        if children.is_empty() && !*is_ended {
-            *children = then.children(*container, page)?;
-            *is_ended = children.len() < BATCH;
-            if let Some(last) = children.last() {
-                *page = page.following(last);
-            }
-            children.reverse();
-        }
-        let Some(child) = children.pop() else {
-            open.pop();
-            continue;
-        };
-        let container = *container;
-        if let Some(object) = then.object(child.oid)?
-            && !visit(&object, container, &child.name)?
-        {
-            return Ok(());
-        }
-        open.push((child.oid, ChildrenPage::first(BATCH), Vec::new(), false));
-    }
-    Ok(())
-}
-
-fn bring_back_one(draft: &mut Draft, was: &Object, parent: Oid, name: &Name) -> Result<(), PageError> {
-    let now = draft.object(was.oid())?;
-    let is_same = now.as_ref().is_some_and(|now| {
-        let is_there = now.place().is_some_and(|place| place.parent == parent && place.name == *name);
-        let differing = differing_cells(Some(now), Some(was));
-        is_there && differing.iter().all(|(key, ..)| **key == CellKey::Place)
-    });
-    if is_same { Ok(()) } else { Ok(draft.restore(was, parent, name)?) }
 }

@@ -9,7 +9,7 @@ use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
 use bough_web::pages::{PageError, PageRequest};
 
-use super::standing::parent_text;
+use super::standing::{open_conflicts, parent_text};
 use crate::frame::{Frame, Link};
 use crate::message::Message;
 use crate::{sight, text};
@@ -298,10 +298,16 @@ impl<'a> At<'a> {
             let link = Link { text: text.into(), url: self.url(steps), is_here: name == here };
             is_shown.then_some(link)
         };
+        let conflicts = match is_open {
+            true => open_conflicts(&self.database)?.filter(|number| *number > 0),
+            false => None,
+        };
+        let conflicts = conflicts
+            .map_or_else(|| "Conflicts".to_owned(), |n| format!("Conflicts ({})", text::grouped(n as u64)));
         let tabs = [
             tab("", "Changes", true),
             tab("update", "Update", is_open),
-            tab("conflicts", "Conflicts", is_open),
+            tab("conflicts", &conflicts, is_open),
             tab("merge", "Publish", is_open),
             tab("links", "Preview links", is_open),
             tab("settings", "Settings", true),

@@ -1,12 +1,12 @@
 //! What a version changed, by path, with what it was and what it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 use bough_core::object::differing_cells;
-use bough_core::{CellKey, Oid, Tid};
+use bough_core::{CellKey, ObjectPath, Oid, Tid};
 use bough_store::ObjectDelta;
-use bough_web::pages::{PageAnswer, PageError};
+use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use super::at::{At, Head};
 use super::shown::{self, Pair};
@@ -27,6 +27,10 @@ const CELLS_MAX: usize = 20;
 const SHOWN_BYTES_MAX: usize = 60_000;
 /// With so many objects at most, what changed of them is shown at once.
 const OPEN_MAX: usize = 8;
+/// How many folders are offered to be ticked as a whole.
+const FOLDERS_MAX: usize = 40;
+/// How many ticks go along from page to page; whoever wants more ticks folders.
+const CARRIED_MAX: usize = 150;
 /// How many commits of the parent line are counted.
 const BEHIND_MAX: usize = 1_000;
 
@@ -45,15 +49,31 @@ struct ChangesPage {
     shows: Vec<Link>,
     rows: Vec<Row>,
     hidden: usize,
-    next_url: Option<String>,
-    previous_url: Option<String>,
+    /// Where the pages before and behind this one begin.
+    next: Option<String>,
+    previous: Option<String>,
+    /// Folders that can be ticked as a whole.
+    folders: Vec<Folder>,
+    /// What is ticked on other pages.
+    carried: Vec<String>,
+    carried_text: String,
+    only_overlap: bool,
     total: String,
     url: String,
     is_open: bool,
 }
 
+/// Something of which several changes lie below.
+struct Folder {
+    oid: String,
+    path: String,
+    changes: String,
+    is_ticked: bool,
+}
+
 struct Row {
     oid: String,
+    is_ticked: bool,
     path: String,
     url: Option<String>,
     icon: &'static str,
@@ -76,8 +96,7 @@ struct Found {
 /// `@@manage/versions/NAME`.
 pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
-    let after: Option<Oid> = request.query("after").and_then(|oid| oid.parse().ok());
-    let skip = request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
+    let (skip, after) = request.query("from").map_or((0, None), place);
     let only_overlap = request.query("show") == Some("overlap");
     let part = at.database.own_part(after, LOOKED_AT_MAX)?;
     let (mut found, mut hidden) = (Vec::new(), 0);
@@ -99,28 +118,34 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let shown: Vec<Found> = found.into_iter().collect();
     let total = shown.len();
     let url = at.url(&[]);
-    let query = |skip: usize, after: Option<Oid>| {
-        let after = after.map_or_else(String::new, |oid| format!("&after={oid}"));
-        let show = if only_overlap { "&show=overlap" } else { "" };
-        format!("{url}?skip={skip}{after}{show}")
+    let place_text = |skip: usize, after: Option<Oid>| match after {
+        None => skip.to_string(),
+        Some(after) => format!("{skip}-{after}"),
     };
     let end = skip.saturating_add(PAGE);
-    let next_url = match (total > end, part.next) {
-        (true, _) => Some(query(end, after)),
-        (false, Some(next)) => Some(query(0, Some(next))),
+    let next = match (total > end, part.next) {
+        (true, _) => Some(place_text(end, after)),
+        (false, Some(next)) => Some(place_text(0, Some(next))),
         (false, None) => None,
     };
-    let previous_url = (skip > 0).then(|| query(skip.saturating_sub(PAGE), after));
+    let previous = (skip > 0).then(|| place_text(skip.saturating_sub(PAGE), after));
+    let ticked = Ticked::of(request);
+    let is_part = part.next.is_some() || after.is_some();
+    let folders = folders(at, &shown, &ticked.folders, is_part)?;
     let states = ((&at.base, "Before"), (&at.version, "Here"));
     let mut pair = Pair::new(at, states.0, states.1, SHOWN_BYTES_MAX);
     let mut makers = HashMap::new();
     let is_unfolded = total <= OPEN_MAX;
     let mut rows = Vec::new();
     for found in shown.iter().skip(skip).take(PAGE) {
-        rows.push(row(at, found, is_unfolded, &mut pair, &mut makers)?);
+        let is_ticked = ticked.objects.contains(&found.delta.oid);
+        rows.push(Row { is_ticked, ..row(at, found, is_unfolded, &mut pair, &mut makers)? });
     }
+    let here: HashSet<&str> = rows.iter().map(|row| row.oid.as_str()).collect();
+    let carried = ticked.objects.iter().map(ToString::to_string).filter(|oid| !here.contains(oid.as_str()));
+    let carried: Vec<String> = carried.take(CARRIED_MAX).collect();
     let link = |text: String, show: &str, is_here| Link { text, url: format!("{url}{show}"), is_here };
-    let more = if part.next.is_some() || after.is_some() { "+" } else { "" };
+    let more = if is_part { "+" } else { "" };
     let shows = vec![
         link(format!("All ({}{more})", text::grouped(all as u64)), "", !only_overlap),
         link(
@@ -148,12 +173,76 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         total: text::counted(total as u64, "object", "objects"),
         rows,
         hidden,
-        next_url,
-        previous_url,
+        next,
+        previous,
+        folders,
+        carried_text: match ticked.objects.len() {
+            many if many > CARRIED_MAX => {
+                format!("Only {CARRIED_MAX} ticks go along from page to page: tick whole folders for more.")
+            }
+            _ => text::counted(carried.len() as u64, "object is", "objects are") + " ticked on other pages",
+        },
+        carried,
+        only_overlap,
         url,
         is_open: at.is_open(),
     };
     page::show(&page)
+}
+
+/// What the address says is ticked.
+struct Ticked {
+    objects: BTreeSet<Oid>,
+    folders: HashSet<Oid>,
+}
+
+impl Ticked {
+    fn of(request: &PageRequest) -> Self {
+        let all =
+            |key: &str| request.query_all(key).iter().filter_map(|oid| oid.parse().ok()).collect::<Vec<_>>();
+        Self { objects: all("pick").into_iter().collect(), folders: all("below").into_iter().collect() }
+    }
+}
+
+/// Where a page begins, as addresses say it: how many to leave out, and behind which object to look.
+fn place(text: &str) -> (usize, Option<Oid>) {
+    let (skip, after) = text.split_once('-').map_or((text, None), |(skip, after)| (skip, Some(after)));
+    (skip.parse().unwrap_or(0), after.and_then(|oid| oid.parse().ok()))
+}
+
+/// The folders with the most changes in them, by path; those in which all that is in another one lies say nothing more.
+fn folders(
+    at: &At<'_>,
+    shown: &[Found],
+    ticked: &HashSet<Oid>,
+    is_part: bool,
+) -> Result<Vec<Folder>, PageError> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for found in shown {
+        let above =
+            found.path.match_indices('/').map(|(at, _)| &found.path[..at]).filter(|path| !path.is_empty());
+        for path in above.chain([found.path.as_str()]).filter(|path| *path != "/") {
+            *counts.entry(path).or_default() += 1;
+        }
+    }
+    let mut many: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
+    many.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    many.truncate(FOLDERS_MAX);
+    many.sort_unstable();
+    let mut folders = Vec::new();
+    for (path, count) in many {
+        let Some(oid) = ObjectPath::parse(path).ok().map(|path| at.find(&path)).transpose()?.flatten() else {
+            continue;
+        };
+        let more = if is_part { "at least " } else { "" };
+        folders.push(Folder {
+            oid: oid.to_string(),
+            path: path.to_owned(),
+            changes: format!("{more}{}", text::counted(count as u64, "change", "changes")),
+            is_ticked: ticked.contains(&oid),
+        });
+    }
+    Ok(folders)
 }
 
 /// Containers before what is in them.
@@ -194,6 +283,7 @@ fn row(
     let object = delta.after.as_ref().or(delta.before.as_ref());
     Ok(Row {
         oid: delta.oid.to_string(),
+        is_ticked: false,
         path: found.path.clone(),
         url: at.object_url(delta.oid)?,
         history_url: at.history_url(delta.oid)?,

@@ -9,9 +9,11 @@ use bough_store::version::{Made, VersionConflict, VersionError};
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head, State};
-use super::hunks::{self, Piece};
+use super::own::{self, Own};
 use super::{desk, shown, shown::Pair};
 use crate::diff::CellDiff;
+use crate::diff::three::{self, Piece};
+use crate::edit::OwnField;
 use crate::frame::Frame;
 use crate::page;
 use crate::text::{self, Time};
@@ -44,6 +46,8 @@ struct ConflictPage {
     /// The text that is to be, where it is one.
     result: Option<String>,
     result_rows: usize,
+    /// A field for a value that is no text.
+    own: Option<OwnField>,
     names: Option<Names>,
     rescue: Option<String>,
     place: usize,
@@ -142,17 +146,8 @@ pub(super) fn answer(at: &At<'_>, id: &str) -> Result<PageAnswer, PageError> {
 
 fn texts(at: &At<'_>, found: &VersionConflict) -> Result<Option<Texts>, PageError> {
     let ConflictKind::Cell { base, parent, version } = &found.conflict.kind else { return Ok(None) };
-    let ConflictKey::Cell(oid, CellKey::Attribute(name)) = &found.conflict.key else { return Ok(None) };
-    if at.path(*oid)?.is_none() {
+    if own::attribute(at, found)?.is_none() {
         return Ok(None);
-    }
-    for state in [&at.version, &at.parent] {
-        let object = bough_core::Snapshot::object(&state.snapshot, *oid)?;
-        if let Some(object) = object
-            && !state.may_read(&object, name.as_str())?
-        {
-            return Ok(None);
-        }
     }
     let text = |content: &Option<Content>, state: &State| match content {
         None => Ok(Some(String::new())),
@@ -167,7 +162,7 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
     let found = &all[place];
     let oid = desk::object_of(&found.conflict.key);
     let texts = texts(at, found)?;
-    let pieces = texts.as_ref().and_then(|texts| hunks::pieces(&texts.base, &texts.ours, &texts.theirs));
+    let pieces = texts.as_ref().and_then(|texts| three::pieces(&texts.base, &texts.ours, &texts.theirs));
     let open = |piece: &Piece| matches!(piece, Piece::Open { .. });
     let pieces = pieces.filter(|pieces| {
         let number = pieces.iter().filter(|piece| open(piece)).count();
@@ -181,11 +176,15 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
         (None, Some(Resolution::Parent)) => texts.theirs.clone(),
         (None, Some(Resolution::Version)) => texts.ours.clone(),
         _ => {
-            let merged = pieces.as_ref().and_then(|pieces| hunks::text(pieces, |_| Some("ours".into())));
+            let merged = pieces.as_ref().and_then(|pieces| three::text(pieces, |_| Some("ours".into())));
             merged.unwrap_or_else(|| texts.ours.clone())
         }
     });
+    let own = if texts.is_none() { Own::of(at, found)? } else { None };
+    let word = |by: &Resolution| if own.is_some() && word(by) == "text" { "value" } else { word(by) };
     let chosen = typed.choice.clone().or_else(|| found.resolution.as_ref().map(|by| word(by).to_owned()));
+    let form = if at.request.is_post() { Some(at.request.form()?) } else { None };
+    let own = own.and_then(|own| own.field(at, form));
     let (sides, base) = sides(at, found)?;
     let (inner, more_inner) = inner(at, found)?;
     let settled = all.iter().filter(|found| found.resolution.is_some()).count();
@@ -212,7 +211,7 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
         _ => None,
     };
     let has_lines = pieces.is_some();
-    let choices = choices(at, found, (texts.is_some(), has_lines), chosen.as_deref());
+    let choices = choices(at, found, (texts.is_some(), has_lines, own.is_some()), chosen.as_deref());
     let parts = pieces.map_or_else(Vec::new, |pieces| parts(&pieces, &typed.lines));
     let status = if typed.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let frame = at.frame("Conflict")?;
@@ -240,6 +239,7 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
         parts,
         result_rows: result.as_ref().map_or(0, |text| text.lines().count().clamp(2, 30)),
         result,
+        own,
         names,
         rescue,
         place: place + 1,
@@ -391,7 +391,7 @@ fn inner(at: &At<'_>, found: &VersionConflict) -> Result<(Vec<Inner>, usize), Pa
 fn choices(
     at: &At<'_>,
     found: &VersionConflict,
-    (is_text, has_lines): (bool, bool),
+    (is_text, has_lines, has_value): (bool, bool, bool),
     chosen: Option<&str>,
 ) -> Vec<Choice> {
     let parent = at.parent_text();
@@ -442,6 +442,9 @@ fn choices(
             }
             if is_text {
                 add("text", "A text of your own".into(), "As it stands in the field Result below.".into());
+            }
+            if has_value {
+                add("value", "A value of your own".into(), "As it stands in the field below.".into());
             }
         }
     }
@@ -514,9 +517,9 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
         wrong: wrong.map(str::to_owned),
     };
     let by_line = || {
-        let pieces = texts.as_ref().and_then(|t| hunks::pieces(&t.base, &t.ours, &t.theirs))?;
+        let pieces = texts.as_ref().and_then(|t| three::pieces(&t.base, &t.ours, &t.theirs))?;
         let chosen = |nth: usize| lines.iter().find(|(at, _)| *at == nth).map(|(_, by)| by.clone());
-        hunks::text(&pieces, chosen)
+        three::text(&pieces, chosen)
     };
     if form.get("action") == "try" {
         return match by_line() {
@@ -550,6 +553,11 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
                 Err(why) => return wrong(why),
             }
         }
+        (_, "value") => match Own::of(at, found)?.map(|own| own.read(at, form)) {
+            Some(Ok(by)) => Some(by),
+            Some(Err(why)) => return wrong(&why),
+            None => return wrong("Choose one of the ways out."),
+        },
         (_, "names") => match Name::new(form.get("to").trim()) {
             Ok(to) => {
                 let rename = if form.get("rename") == "theirs" { Side::Parent } else { Side::Version };
@@ -573,7 +581,7 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
             };
             Ok(PageAnswer::SeeOther(format!("{next}?settled={}", found.id)))
         }
-        Err(VersionError::DoesNotSettle) => wrong(match form.get("choice") {
+        Err(VersionError::DoesNotSettle(_)) => wrong(match form.get("choice") {
             "names" => "That name is taken there, too: choose another one.",
             "same" => {
                 "They cannot become one: they are of different types, or something else about them is open."

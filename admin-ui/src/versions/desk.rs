@@ -1,25 +1,21 @@
 //! The conflict desk: everything that stands against a merge or an update, what was decided about it, and how far one
 //! has come.
 
-use std::collections::HashSet;
-
 use askama::Template;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Resolution, Side};
-use bough_core::{CellKey, Oid};
-use bough_store::version::{VersionConflict, VersionError};
+use bough_core::{CellKey, Content, Oid};
+use bough_store::version::VersionConflict;
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
 use super::shown;
-use crate::frame::Frame;
+use crate::frame::{Frame, Link};
 use crate::message::Message;
+use crate::page;
 use crate::text::{self, Time};
-use crate::{message, page};
 
 /// How many conflicts a page has.
 const PAGE: usize = 50;
-/// How many one form settles: each is checked against all the others.
-const AT_ONCE_MAX: usize = 200;
 
 #[derive(Template)]
 #[template(path = "versions_desk.html")]
@@ -33,7 +29,14 @@ struct DeskPage {
     next_url: Option<String>,
     previous_url: Option<String>,
     url: String,
-    desk_url: String,
+    /// The kinds of conflicts that there are, where there is more than one.
+    kinds: Vec<Link>,
+    /// The one that is shown; empty for all.
+    kind: String,
+    open_text: String,
+    open_of_kind: usize,
+    settled_of_kind: usize,
+    alike_url: String,
 }
 
 struct Row {
@@ -49,20 +52,22 @@ struct Row {
 
 /// `@@manage/versions/NAME/conflicts`.
 pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
-    if at.request.is_post() {
-        return settle_many(at);
-    }
     let all = conflicts(at)?;
+    let kind = at.request.query("kind").filter(|kind| ConflictKind::WORDS.contains(kind)).unwrap_or_default();
+    let of_kind: Vec<&VersionConflict> =
+        all.iter().filter(|found| kind.is_empty() || found.conflict.kind.word() == kind).collect();
     let skip = at.request.query("skip").and_then(|skip| skip.parse().ok()).unwrap_or(0_usize);
     let end = skip.saturating_add(PAGE);
     let mut rows = Vec::new();
-    for found in all.iter().skip(skip).take(PAGE) {
+    for found in of_kind.iter().skip(skip).take(PAGE) {
         rows.push(row(at, found)?);
     }
     let settled = all.iter().filter(|found| found.resolution.is_some()).count();
     let first_open = first_open(at, &all)?;
     let desk_url = at.url(&["conflicts"]);
-    let page_url = |skip: usize| format!("{desk_url}?skip={skip}");
+    let and_kind = if kind.is_empty() { String::new() } else { format!("&kind={kind}") };
+    let page_url = |skip: usize| format!("{desk_url}?skip={skip}{and_kind}");
+    let open_of_kind = of_kind.iter().filter(|found| found.resolution.is_none()).count();
     let frame = at.frame("Conflicts")?;
     let page = DeskPage {
         frame: match told(at, &all)? {
@@ -74,12 +79,45 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
         total: all.len(),
         settled,
         first_open_url: first_open.map(|id| at.url(&["conflicts", id])),
-        next_url: (all.len() > end).then(|| page_url(end)),
+        next_url: (of_kind.len() > end).then(|| page_url(end)),
         previous_url: (skip > 0).then(|| page_url(skip.saturating_sub(PAGE))),
         url: at.url(&[]),
-        desk_url: desk_url.clone(),
+        kinds: kinds(&all, kind, &desk_url),
+        kind: kind.to_owned(),
+        open_text: match open_of_kind {
+            1 => "The one that is open".into(),
+            many => format!("All {} that are open", text::grouped(many as u64)),
+        },
+        open_of_kind,
+        settled_of_kind: of_kind.len() - open_of_kind,
+        alike_url: at.url(&["conflicts", "alike"]),
     };
     page::show(&page)
+}
+
+fn kinds(all: &[VersionConflict], here: &str, desk_url: &str) -> Vec<Link> {
+    let names = [
+        ("cell", "Changed by both"),
+        ("deleted", "Deleted and changed"),
+        ("name", "Names"),
+        ("cycle", "Moves"),
+        ("type", "Types"),
+    ];
+    let number = |kind: &str| all.iter().filter(|found| found.conflict.kind.word() == kind).count();
+    let link = |text: &str, kind: &str, number: usize| Link {
+        text: format!("{text} ({})", text::grouped(number as u64)),
+        url: if kind.is_empty() { desk_url.to_owned() } else { format!("{desk_url}?kind={kind}") },
+        is_here: kind == here,
+    };
+    let found: Vec<Link> = names
+        .into_iter()
+        .filter(|(kind, _)| number(kind) > 0)
+        .map(|(kind, text)| link(text, kind, number(kind)))
+        .collect();
+    if found.len() < 2 && here.is_empty() {
+        return Vec::new();
+    }
+    std::iter::once(link("All", "", all.len())).chain(found).collect()
 }
 
 /// What the address says was done, or refused.
@@ -98,7 +136,14 @@ pub(super) fn told(at: &At<'_>, all: &[VersionConflict]) -> Result<Option<Messag
             None => None,
         });
     }
+    if request.query("ticked").is_some() {
+        return Ok(Some(Message::bad("Tick the conflicts that you mean first, or take all that are open.")));
+    }
     let number = |key: &str| request.query(key).and_then(|number| number.parse::<u64>().ok());
+    if let Some(back) = number("back") {
+        let number = text::counted(back, "decision is", "decisions are");
+        return Ok(Some(Message::good(format!("{number} taken back."))));
+    }
     Ok(match (number("done"), number("left")) {
         (Some(done), Some(0) | None) => {
             Some(Message::good(format!("{} settled.", text::counted(done, "conflict", "conflicts"))))
@@ -223,6 +268,10 @@ pub(super) fn decision(
         (Resolution::Version | Resolution::Parent, ConflictKind::Deleted { .. }) => "it stays".into(),
         (Resolution::Version, _) => "as it is here".into(),
         (Resolution::Parent, _) => format!("as it is on {parent}"),
+        (Resolution::Value(None), _) => "it has none".into(),
+        (Resolution::Value(Some(Content::Value(value))), _) if value.as_text().is_none() => {
+            "a value of your own".into()
+        }
         (Resolution::Value(_), _) => "a text of your own".into(),
         (Resolution::Both { rename: Side::Version, to }, _) => format!("both stay, ours is called {to}"),
         (Resolution::Both { rename: Side::Parent, to }, _) => format!("both stay, theirs is called {to}"),
@@ -233,44 +282,5 @@ pub(super) fn decision(
                 text::counted(moves.len() as u64, "object is", "objects are")
             )
         }
-    })
-}
-
-fn settle_many(at: &At<'_>) -> Result<PageAnswer, PageError> {
-    let form = at.request.form()?;
-    let is_all = form.get("of") == "all";
-    let chosen = match form.get("action") {
-        "ours" => Some(Resolution::Version),
-        "theirs" => Some(Resolution::Parent),
-        "forget" => None,
-        _ => return Err(PageError::refused("The form does not say what to do.")),
-    };
-    let picked: HashSet<&str> = form.all("pick").collect();
-    let mut ticked = Vec::new();
-    for found in conflicts(at)? {
-        let is_meant = match is_all {
-            true => found.resolution.is_none() || chosen.is_none(),
-            false => picked.contains(found.id.as_str()),
-        };
-        if is_meant && may_settle(at, &found)? {
-            ticked.push(found.id);
-        }
-    }
-    let (mut done, mut left) = (0_u64, ticked.len().saturating_sub(AT_ONCE_MAX) as u64);
-    for id in ticked.iter().take(AT_ONCE_MAX) {
-        at.request.check_time()?;
-        match at.database.resolve(id, chosen.clone(), at.request.actor().name()) {
-            Ok(()) => done += 1,
-            // Gone meanwhile, it needs no decision.
-            Err(VersionError::NoSuchConflict(_)) => {}
-            Err(VersionError::DoesNotSettle) => left += 1,
-            Err(error) => return Err(at.request.told(error)),
-        }
-    }
-    let url = at.url(&["conflicts"]);
-    Ok(match (done + left, chosen.is_some()) {
-        (0, _) => message::done(&url, None),
-        (_, true) => PageAnswer::SeeOther(format!("{url}?done={done}&left={left}")),
-        (_, false) => PageAnswer::SeeOther(url),
     })
 }

@@ -26,8 +26,8 @@ struct DiscardPage {
     frame: Frame,
     head: Head,
     wrong: Option<String>,
-    /// What was ticked; none for the whole version.
-    picks: Vec<String>,
+    /// What was ticked, as fields; none for the whole version.
+    picks: Vec<(&'static str, String)>,
     what: String,
     gone: Vec<Gone>,
     more: usize,
@@ -40,20 +40,35 @@ struct Gone {
     comes_along: bool,
 }
 
-/// The objects that a form or an address names.
-pub(super) fn picked<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Vec<Oid>, PageError> {
-    let mut picked: Vec<Oid> = texts.filter_map(|text| text.parse().ok()).collect();
-    picked.sort_unstable();
-    picked.dedup();
-    if picked.len() > PICKS_MAX {
-        return Err(PageError::refused(format!("Tick {PICKS_MAX} objects at most.")));
+/// What a form or an address names: objects (`pick`), and folders with all that changed in them (`below`).
+pub(super) fn picked<'t>(
+    objects: impl Iterator<Item = &'t str>,
+    folders: impl Iterator<Item = &'t str>,
+) -> Result<Vec<Pick>, PageError> {
+    let oids = |texts: Vec<Oid>| texts.into_iter().collect::<std::collections::BTreeSet<Oid>>();
+    let (objects, folders) = (
+        oids(objects.filter_map(|text| text.parse().ok()).collect()),
+        oids(folders.filter_map(|text| text.parse().ok()).collect()),
+    );
+    if objects.len() + folders.len() > PICKS_MAX {
+        return Err(PageError::refused(format!("Tick {PICKS_MAX} objects at most, or whole folders.")));
     }
-    Ok(picked)
+    Ok(folders.into_iter().map(Pick::Below).chain(objects.into_iter().map(Pick::Object)).collect())
 }
 
-/// The objects that an address names; none where only some were to be, and none is ticked.
-pub(super) fn asked(at: &At<'_>) -> Result<Option<Vec<Oid>>, PageError> {
-    let picks = picked(at.request.query_all("pick").iter().map(String::as_str))?;
+/// The same as fields of a form.
+pub(super) fn fields(picks: &[Pick]) -> Vec<(&'static str, String)> {
+    let field = |pick: &Pick| match pick {
+        Pick::Below(oid) => ("below", oid.to_string()),
+        Pick::Object(oid) | Pick::Cell(oid, _) => ("pick", oid.to_string()),
+    };
+    picks.iter().map(field).collect()
+}
+
+/// What an address names; none where only some was to be, and nothing is ticked.
+pub(super) fn asked(at: &At<'_>) -> Result<Option<Vec<Pick>>, PageError> {
+    let all = |key: &str| at.request.query_all(key).iter().map(String::as_str);
+    let picks = picked(all("pick"), all("below"))?;
     Ok((!picks.is_empty() || at.request.query("part").is_none()).then_some(picks))
 }
 
@@ -67,7 +82,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let request = at.request;
     if request.is_post() {
         let form = request.form()?;
-        let picks = picked(form.all("pick"))?;
+        let picks = picked(form.all("pick"), form.all("below"))?;
         return match picks.is_empty() {
             true => {
                 at.require_management().and_then(|()| discard_whole(at, form.get("despite_others") == "yes"))
@@ -88,7 +103,7 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
 
 fn show(
     at: &At<'_>,
-    picks: &[Oid],
+    picks: &[Pick],
     wrong: Option<String>,
     on_it: &[String],
 ) -> Result<PageAnswer, PageError> {
@@ -98,8 +113,7 @@ fn show(
         let standing = Standing::of(&at.database, &at.info, COUNTED_MAX, 1)?;
         what = standing.changes_text();
     } else {
-        let all: Vec<Pick> = picks.iter().copied().map(Pick::Object).collect();
-        match at.database.discard_part(&all, true, at.note("")) {
+        match at.database.discard_part(picks, true, at.note("")) {
             Ok(discarded) => {
                 for oid in discarded.objects.iter().take(NAMED_MAX) {
                     let comes_along = discarded.along.contains(oid);
@@ -121,7 +135,7 @@ fn show(
         frame: at.frame("Discard")?,
         head: at.head(if picks.is_empty() { "settings" } else { "" })?,
         wrong,
-        picks: picks.iter().map(ToString::to_string).collect(),
+        picks: fields(picks),
         what,
         gone,
         more,
@@ -131,14 +145,15 @@ fn show(
     page::show_as(status, &page)
 }
 
-fn discard_part(at: &At<'_>, picks: &[Oid]) -> Result<PageAnswer, PageError> {
+fn discard_part(at: &At<'_>, picks: &[Pick]) -> Result<PageAnswer, PageError> {
     let what = match picks {
-        [only] => format!("the changes of {}", at.name(*only)?),
+        [Pick::Object(only) | Pick::Cell(only, _)] => format!("the changes of {}", at.name(*only)?),
+        [Pick::Below(only)] => format!("all changes below {}", at.name(*only)?),
+        many if many.iter().any(|pick| matches!(pick, Pick::Below(_))) => "a part of the changes".into(),
         many => format!("the changes of {}", text::counted(many.len() as u64, "object", "objects")),
     };
     let note = at.note(format!("Discarded {what} in version {}", at.info.name));
-    let all: Vec<Pick> = picks.iter().copied().map(Pick::Object).collect();
-    match at.database.discard_part(&all, false, note) {
+    match at.database.discard_part(picks, false, note) {
         Ok(discarded) => Ok(message::done(&at.url_in_version(&[])?, discarded.tid)),
         Err(error @ (VersionError::NothingSelected | VersionError::Incomplete(_))) => {
             show(at, picks, Some(sentence(&error)), &[])

@@ -2,8 +2,8 @@
 //!
 //! All of it is at `@@manage/versions` of `/`, on any line: the addresses name the version. Reading order: `at` (the
 //! version that a page is about, and how things of it are named), `list`, `changes`, `plan` (update and merge), `pages`
-//! (what a merge makes different), `desk`
-//! and `conflict` (what stands against them), `links`, `settings`.
+//! (what a merge makes different), `desk`, `alike` and `conflict` (what stands against them, settled together or one by
+//! one; `own`: by a value of one's own), `links`, `settings`.
 //!
 //! # Invariants
 //! - Whoever asks may use versions (`VERSIONS` at `/`); what a merge writes is judged by his warrant.
@@ -11,14 +11,15 @@
 //! - Nothing costs by the commits of the public site; what costs by all that a version holds are only the plans of an
 //!   update and a merge, which need it.
 
+mod alike;
 mod at;
 mod changes;
 mod conflict;
 mod desk;
 mod discard;
-mod hunks;
 mod links;
 mod list;
+mod own;
 mod pages;
 mod plan;
 mod settings;
@@ -30,7 +31,7 @@ use bough_core::security::permission::VERSIONS;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::at::At;
-pub(crate) use self::standing::{Standing, parent_text};
+pub(crate) use self::standing::{Standing, open_conflicts, parent_text};
 
 /// Below `@@manage/versions`.
 pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer, PageError> {
@@ -47,6 +48,7 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         ["merge"] => plan::merge(&at),
         ["pages"] => pages::answer(&at),
         ["conflicts"] => desk::answer(&at),
+        ["conflicts", "alike"] => alike::answer(&at),
         ["conflicts", id] => conflict::answer(&at, id),
         ["links"] => links::answer(&at),
         ["settings"] => settings::answer(&at),

@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use askama::Template;
-use bough_core::Oid;
-use bough_store::version::VersionError;
+use bough_store::version::{Pick, VersionError};
 use bough_web::pages::{PageAnswer, PageError};
 use bough_web::survey::{Difference, PageChange, SurveyError};
 
 use super::at::{At, Head};
-use super::discard::{asked, nothing_ticked};
+use super::discard::{asked, fields, nothing_ticked};
 use super::plan::{choice, closed, nothing_selected};
 use crate::frame::Frame;
 use crate::{page, text};
@@ -88,9 +87,9 @@ pub(super) fn answer(at: &At<'_>) -> Result<PageAnswer, PageError> {
 }
 
 /// What an address says of what was ticked.
-pub(super) fn query(picks: &[Oid]) -> String {
-    picks.iter().fold(String::new(), |mut query, oid| {
-        let _ = write!(query, "&pick={oid}");
+pub(super) fn query(picks: &[Pick]) -> String {
+    fields(picks).into_iter().fold(String::new(), |mut query, (name, value)| {
+        let _ = write!(query, "&{name}={value}");
         query
     })
 }

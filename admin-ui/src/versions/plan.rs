@@ -12,7 +12,7 @@ use bough_store::version::{MergeChoice, MergePlan, Pick, RightsNotice, VersionEr
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
-use super::discard::{asked, nothing_ticked, picked};
+use super::discard::{asked, fields, nothing_ticked, picked};
 use super::list::sentence;
 use super::shown::{self, Pair};
 use crate::diff::CellDiff;
@@ -42,8 +42,8 @@ struct PlanPage {
     head: Head,
     is_merge: bool,
     wrong: Option<String>,
-    /// What was ticked; none for all.
-    picks: Vec<String>,
+    /// What was ticked, as fields; none for all.
+    picks: Vec<(&'static str, String)>,
     objects: String,
     is_nothing: bool,
     open: usize,
@@ -123,7 +123,7 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
         };
     }
     let form = request.form()?;
-    let picks = picked(form.all("pick"))?;
+    let picks = picked(form.all("pick"), form.all("below"))?;
     let words = text::shortened(form.get("words").trim(), WORDS_CHARS);
     let close = form.get("close") == "yes";
     let typed = |status, why: &str| Typed { words: words.clone(), close, wrong: Some((status, why.into())) };
@@ -174,9 +174,8 @@ pub(super) fn nothing_selected() -> PageError {
     )
 }
 
-pub(super) fn choice(picks: &[Oid], close: bool) -> MergeChoice {
-    let only = (!picks.is_empty()).then(|| picks.iter().copied().map(Pick::Object).collect());
-    MergeChoice { only, close }
+pub(super) fn choice(picks: &[Pick], close: bool) -> MergeChoice {
+    MergeChoice { only: (!picks.is_empty()).then(|| picks.to_vec()), close }
 }
 
 /// Stands for what a plan does: another one has another mark.
@@ -190,7 +189,7 @@ fn mark(plan: &MergePlan) -> String {
 fn show(
     at: &At<'_>,
     is_merge: bool,
-    picks: &[Oid],
+    picks: &[Pick],
     plan: &MergePlan,
     typed: Typed,
 ) -> Result<PageAnswer, PageError> {
@@ -204,7 +203,7 @@ fn show(
         head: at.head(if is_merge { "merge" } else { "update" })?,
         is_merge,
         wrong,
-        picks: picks.iter().map(ToString::to_string).collect(),
+        picks: fields(picks),
         objects: text::counted(plan.objects, "object", "objects"),
         is_nothing: if is_merge { plan.objects == 0 && plan.conflicts.is_empty() } else { behind == 0 },
         open: plan.conflicts.len(),

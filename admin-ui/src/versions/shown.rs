@@ -8,7 +8,7 @@ use crate::diff::{self, CellDiff, Layout, Line, Room, Row, Teller, TextDiff};
 use crate::past::cell_text;
 
 /// Values kept aside that are longer than this are not fetched to be shown.
-const LARGE_BYTES_MAX: u64 = 512 << 10;
+pub(super) const LARGE_BYTES_MAX: u64 = 512 << 10;
 /// What a line of a difference takes besides its text.
 const ROW_BYTES: usize = 80;
 

@@ -97,6 +97,16 @@ pub(super) fn is_changed_there(
     Ok(!differing_cells(before, there.as_deref()).is_empty())
 }
 
+/// With so many objects of the version at most, and commits of its parent line, conflicts are counted where they are not
+/// known yet.
+const CONFLICT_OBJECTS_MAX: usize = 200;
+const CONFLICT_COMMITS_MAX: usize = 500;
+
+/// How many conflicts stand open, where that is known or soon found; none elsewhere.
+pub(crate) fn open_conflicts(database: &Database) -> Result<Option<usize>, PageError> {
+    Ok(database.open_conflicts(CONFLICT_OBJECTS_MAX, CONFLICT_COMMITS_MAX)?)
+}
+
 /// The line that a version is merged into, for people.
 pub(crate) fn parent_text(info: &VersionInfo) -> String {
     match &info.parent_name {

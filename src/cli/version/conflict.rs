@@ -201,7 +201,7 @@ impl About<'_> {
             name: String::new(),
             parent: None,
             id: found.id.clone(),
-            kind: self.kind(&found.conflict.kind).to_owned(),
+            kind: found.conflict.kind.word().to_owned(),
             path,
             text: match found.conflict.is_about_standing() {
                 true => "both gave it another place in the order, which matters there".to_owned(),
@@ -216,17 +216,6 @@ impl About<'_> {
             by_parent: found.parent.as_ref().map(MadeRow::of),
             choices,
             resolution: found.resolution.as_ref().map(|chosen| self.resolution(chosen)),
-        }
-    }
-
-    fn kind(&self, kind: &ConflictKind) -> &'static str {
-        match kind {
-            ConflictKind::Cell { .. } => "cell",
-            ConflictKind::Deleted { .. } => "deleted",
-            ConflictKind::Name { .. } => "name",
-            ConflictKind::Cycle { .. } => "cycle",
-            ConflictKind::Type { .. } => "type",
-            ConflictKind::Edition { .. } => "edition",
         }
     }
 

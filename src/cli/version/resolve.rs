@@ -1,10 +1,11 @@
 //! `version resolve`: what is decided about a conflict.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use bough::core::merge::plan::{ConflictKey, ConflictKind};
-use bough::core::{CellKey, Content, Name, Value};
-use bough::store::version::{VersionConflict, VersionError};
+use bough::core::{CellKey, Content, Name, ObjectPath, Value};
+use bough::store::version::{Decided, VersionConflict, VersionError};
 use bough::{Resolution, Site, Version};
 use clap::ArgGroup;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,14 @@ pub(crate) struct Resolve {
     #[arg(group = "which")]
     id: Option<String>,
     /// All conflicts that are not settled yet
-    #[arg(long, group = "which", conflicts_with_all = ["value", "value_file", "rename", "same", "rescue"])]
+    #[arg(long, group = "which", conflicts_with_all = ["value", "value_file", "rescue"])]
     all: bool,
+    /// With --all: only conflicts of this kind
+    #[arg(long, requires = "all", value_name = "KIND", value_parser = ConflictKind::WORDS)]
+    kind: Option<String>,
+    /// With --all: only conflicts about this object and what is in it
+    #[arg(long, requires = "all", value_name = "PATH")]
+    below: Option<String>,
     /// As the version has it
     #[arg(id = "as_version", long = "version", group = "choice")]
     version: bool,
@@ -87,7 +94,10 @@ impl SiteCommand for Resolve {
                 asker.row(&Row::Settled(Box::new(row)))?;
             }
         }
-        let left = now.iter().filter(|conflict| conflict.resolution.is_none()).count() as u64;
+        let below = self.below()?;
+        let is_left =
+            |conflict: &&VersionConflict| conflict.resolution.is_none() && self.is_meant(conflict, &below);
+        let left = now.iter().filter(is_left).count() as u64;
         let name = &self.name;
         if self.all && left > 0 && !self.forget {
             let message =
@@ -140,7 +150,7 @@ impl Resolve {
         let found = conflicts.iter().find(|conflict| conflict.id == id).ok_or_else(missing)?;
         let chosen = self.chosen(version, found)?;
         version.database().resolve(id, chosen, version.principal()).map_err(|error| match error {
-            VersionError::DoesNotSettle => self.does_not_settle(version, found),
+            VersionError::DoesNotSettle(_) => self.does_not_settle(version, found),
             VersionError::NoSuchConflict(_) => missing(),
             error => error.into(),
         })
@@ -157,28 +167,44 @@ impl Resolve {
         })
     }
 
-    /// Settles all that can be settled so; answers which.
+    /// Settles all that can be settled so, each round in one go; answers which.
     fn every(&self, version: &Version) -> Result<Vec<String>, Failure> {
+        let below = self.below()?;
         let mut settled: Vec<String> = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let before = settled.len();
-            for found in version.conflicts()? {
-                if found.resolution.is_some() != self.forget || settled.contains(&found.id) {
+            let found = version.conflicts()?;
+            let mut decided = Vec::new();
+            for conflict in found.iter().filter(|found| self.is_meant(found, &below)) {
+                let is_done = conflict.resolution.is_some() != self.forget || settled.contains(&conflict.id);
+                // A new name is nothing for a conflict that is not about one.
+                if is_done || (self.rename.is_some() && !is_about_names(conflict)) {
                     continue;
                 }
-                let chosen = self.chosen(version, &found)?;
-                match version.database().resolve(&found.id, chosen, version.principal()) {
-                    Ok(()) => settled.push(found.id),
-                    // Another one may be settled first; it may be gone by that.
-                    Err(VersionError::DoesNotSettle | VersionError::NoSuchConflict(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                decided.push(Decided { conflict, resolution: self.chosen(version, conflict)? });
             }
-            if settled.len() == before {
+            let would = version.database().resolve_preview(&decided)?;
+            let fits: HashSet<&str> = would.settled.iter().map(String::as_str).collect();
+            decided.retain(|one| fits.contains(one.conflict.id.as_str()));
+            if decided.is_empty() {
                 break;
             }
+            settled.extend(version.database().resolve_many(&decided, version.principal())?.settled);
         }
         Ok(settled)
+    }
+
+    /// Whether a conflict is among those that --all is about.
+    fn is_meant(&self, found: &VersionConflict, below: &ObjectPath) -> bool {
+        let is_kind = self.kind.as_deref().is_none_or(|kind| kind == found.conflict.kind.word());
+        let names = found.path.as_ref().map_or(&[][..], ObjectPath::names);
+        is_kind && names.starts_with(below.names())
+    }
+
+    fn below(&self) -> Result<ObjectPath, Failure> {
+        match &self.below {
+            Some(path) => Ok(ObjectPath::parse(path).map_err(bough::Error::from)?),
+            None => Ok(ObjectPath::ROOT),
+        }
     }
 
     fn chosen(&self, version: &Version, found: &VersionConflict) -> Result<Option<Resolution>, Failure> {
@@ -198,6 +224,10 @@ impl Resolve {
             Self { rescue, .. } => Some(rescued(version, rescue)?),
         })
     }
+}
+
+fn is_about_names(found: &VersionConflict) -> bool {
+    matches!(found.conflict.kind, ConflictKind::Name { .. })
 }
 
 /// The value that was typed, of the kind that the cell has.

@@ -2,17 +2,21 @@
 //!
 //! A version costs nothing to make and locks nobody out: it holds only what was changed in it. Reading order: `open`
 //! (making one, finding it, what it is), `own_cells` (what it holds), `reconcile` (update and merge), `discard`,
-//! `compare` (what differs between two lines at any two times), `resolutions` (what people decided about conflicts).
+//! `compare` (what differs between two lines at any two times), `resolutions` (what people decided about conflicts),
+//! `known` (the conflicts that were found last).
 
 mod compare;
 mod detach;
 mod discard;
+mod known;
 mod open;
 mod own_cells;
 mod reconcile;
 mod resolutions;
 mod take_back;
 
+#[cfg(test)]
+mod resolutions_tests;
 #[cfg(test)]
 mod tests;
 
@@ -32,10 +36,11 @@ use crate::weave;
 
 pub use compare::{Differences, OwnPart};
 pub use discard::Discarded;
+pub(crate) use known::KnownConflicts;
 pub use open::Management;
 pub use open::{DEPTH_MAX, NewVersion, VERSION_NAME_BYTES_MAX};
 pub use reconcile::MergeChoice;
-pub use resolutions::conflict_id;
+pub use resolutions::{Decided, NotSettled, Resolved, WhyNot, conflict_id};
 pub(crate) use take_back::{OwnBack, own_back, reopening};
 
 /// What a version is now.
@@ -121,9 +126,9 @@ pub enum VersionError {
     /// There is no such conflict, or not any more.
     #[error("there is no conflict {0}")]
     NoSuchConflict(String),
-    /// The resolution does not go with the conflict, or makes a new one.
-    #[error("that does not settle the conflict")]
-    DoesNotSettle,
+    /// Decisions do not go with their conflicts, or make new ones. Nothing was kept.
+    #[error("that does not settle {}", not_settled_text(.0))]
+    DoesNotSettle(Vec<NotSettled>),
     /// The selected changes do not go together by themselves. Nothing was changed.
     #[error("what was selected does not go together by itself: {} thing(s) stand against it", .0.len())]
     Incomplete(Vec<weave::Conflict>),
@@ -140,6 +145,13 @@ pub enum VersionError {
 
 fn similar_text(similar: &[String]) -> String {
     if similar.is_empty() { String::new() } else { format!(" (there is {})", similar.join(", ")) }
+}
+
+fn not_settled_text(refused: &[NotSettled]) -> String {
+    match refused {
+        [one] => format!("the conflict {}: {}", one.id, one.why.text()),
+        many => format!("{} conflicts", many.len()),
+    }
 }
 
 impl VersionError {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bough_core::merge::plan::{OwnCell as PlanCell, Plan, Resolutions, Sides, plan};
 use bough_core::object::{CellChange, Large};
@@ -131,6 +132,7 @@ impl<'a> ThreeSides<'a> {
                 },
             )
         };
+        self.engine.known.plans.fetch_add(1, Ordering::Relaxed);
         let base = self.compared_with();
         let sides = Sides {
             base: &base,

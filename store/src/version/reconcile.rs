@@ -492,7 +492,7 @@ impl Engine {
         })
     }
 
-    fn explain_conflict(
+    pub(crate) fn explain_conflict(
         &self,
         sides: &ThreeSides<'_>,
         conflict: &Conflict,

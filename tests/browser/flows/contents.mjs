@@ -57,7 +57,7 @@ export const flows = [
       expect.equal(await said(page), "Deleted /flow-a/sub.");
       await page.click("a:text-is('Deleted here')");
       await axe();
-      await page.click("button:text-is('Restore')");
+      await page.click("button:text-is('Put back')");
       expect.equal(await said(page), "Restored /flow-a/sub.");
       expect.deepEqual(await names(page), ["sub"]);
     },
@@ -176,7 +176,7 @@ export const flows = [
       await page.click("main button:text-is('Delete')");
       expect.match(await said(page), /^Deleted 3 objects from \/flow-f: plain.txt, a, b\./);
       await page.click("a:text-is('Deleted here')");
-      await page.click("button[aria-label='Restore a']");
+      await page.click("button[aria-label='Put back a']");
       expect.deepEqual(await names(page), ["a"]);
     },
   },

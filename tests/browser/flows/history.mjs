@@ -41,11 +41,11 @@ export const flows = [
       await page.click("text=One below the other");
       expect.ok(await page.isVisible(".line-diff.one-below del:has-text('Saturday')"));
       await axe();
-      await page.click("section.compared:has(h4:has-text('Text')) >> text=Bring back what was before…");
+      await page.click("section.compared:has(h4:has-text('Text')) >> text=Put back what was before…");
       expect.ok(await page.isChecked("input[value=body]"));
       expect.equal(await page.isChecked("input[value=title]"), false);
       await axe();
-      await page.click("button:has-text('Restore what is ticked')");
+      await page.click("button:has-text('Put back what is ticked')");
       await page.waitForSelector(".message.good:has-text('Restored Text of /compared')");
       expect.equal(await page.textContent("h1"), "A longer story");
       await page.goto("/compared");
@@ -81,7 +81,7 @@ export const flows = [
       await page.keyboard.press("Enter");
       await page.waitForSelector("text=was deleted by");
       await axe();
-      await page.locator("text=Bring it back…").focus();
+      await page.locator("text=Put it back…").focus();
       await page.keyboard.press("Enter");
       await page.waitForSelector("#to");
       await axe();

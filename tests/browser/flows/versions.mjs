@@ -138,6 +138,63 @@ export const flows = [
     },
   },
   {
+    name: "many conflicts are settled alike after a page that says what comes of it, one by a value of one's own",
+    async run({ page, expect, login, axe, cli }) {
+      for (const nth of [1, 2, 3]) cli(["add", `/many${nth}`, "--type", "page", "--set", "title=One"]);
+      cli(["set", "/many1", "seats:int=1"]);
+      await login();
+      await make(page, "Many", "many");
+      for (const [at, side] of [[["--version", "many"], "2"], [[], "3"]]) {
+        for (const nth of [1, 2, 3]) cli(["set", `/many${nth}`, `title=Title ${side}`, ...at]);
+        cli(["set", "/many1", `seats:int=${side}`, ...at]);
+      }
+      await page.goto("/@v/many/@@manage/versions/many");
+      expect.match(await page.textContent(".version-banner"), /4 conflicts to settle/);
+      await page.click("main .tabs a:has-text('Conflicts (4)')");
+      await page.click("tr:has-text('its seats') a");
+      await page.waitForURL(/conflicts\/[0-9a-f]{8}/);
+      await page.fill("input[name='v.0']", "7");
+      expect.ok(await page.isChecked("input[name=choice][value=value]"), "typing means a value of one's own");
+      await axe();
+      await page.click(".sticky-actions button:has-text('Settle it')");
+      await page.goto("/@v/many/@@manage/versions/many/conflicts");
+      await page.check("input[name=of][value=all]");
+      await axe();
+      await page.click("button:has-text('Keep ours')");
+      expect.match(await page.textContent("main"), /Keep ours for 3 conflicts\?.*Nothing stands against a merge then/s);
+      await axe();
+      await page.click("button:has-text('Keep ours for 3 conflicts')");
+      await page.waitForSelector(".message:has-text('3 conflicts settled.')");
+      expect.match(await page.textContent("main"), /4 of 4 settled/);
+      cli(["version", "merge", "many"]);
+      expect.match(cli(["cat", "/many1", "seats"]), /7/);
+    },
+  },
+  {
+    name: "ticks go along from page to page and a folder is ticked as a whole, without scripts",
+    js: false,
+    async run({ page, expect, login, cli }) {
+      await login();
+      await make(page, "Folders", "folders");
+      cli(["add", "/zoo", "--type", "folder", "--version", "folders"]);
+      for (let nth = 10; nth < 62; nth++) cli(["add", `/zoo/a${nth}`, "--type", "page", "--version", "folders"]);
+      cli(["set", "/index", "title=Later", "--version", "folders"]);
+      await page.reload();
+      await page.check("input[aria-label='/index']");
+      await page.click("button:has-text('Next')");
+      expect.match(await page.textContent("main"), /1 object is ticked on other pages/);
+      await page.check("label:has-text('All below /zoo') input");
+      await page.click("button:has-text('Before')");
+      expect.ok(await page.isChecked("input[aria-label='/index']"));
+      expect.ok(await page.isChecked("label:has-text('All below /zoo') input"));
+      await page.uncheck("input[aria-label='/index']");
+      await page.click("button:has-text('Merge what is ticked')");
+      await page.click("button:has-text('Merge 53 objects')");
+      await page.waitForSelector(".message:has-text('Merged a part of version folders')");
+      expect.match(await page.textContent("main"), /\/index/);
+    },
+  },
+  {
     name: "on a narrow screen nothing of the desk is cut off",
     narrow: true,
     async run({ page, expect, login, axe, cli }) {

@@ -279,6 +279,79 @@ pub(super) enum Choice {
     Rescue,
 }
 
+/// What is decided about many conflicts alike.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decisions {
+    pub(super) choice: Alike,
+    /// The ids of the conflicts; all that are open if none are named.
+    pub(super) conflicts: Option<Vec<String>>,
+    /// Only conflicts of this kind.
+    pub(super) kind: Option<ConflictWord>,
+    /// Only conflicts about the object at this path or about what is in it.
+    pub(super) below: Option<String>,
+    /// Whether only to say what that would do.
+    #[serde(default)]
+    pub(super) preview: bool,
+}
+
+/// A way to settle many conflicts.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Alike {
+    /// As the version has it.
+    Version,
+    /// As the parent line has it.
+    Parent,
+    /// Of names: both objects, one with the name that is suggested.
+    Rename,
+    /// Of names: both objects are the same thing.
+    Same,
+}
+
+/// What a conflict is about.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ConflictWord {
+    Cell,
+    Deleted,
+    Name,
+    Cycle,
+    Type,
+}
+
+impl ConflictWord {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Cell => "cell",
+            Self::Deleted => "deleted",
+            Self::Name => "name",
+            Self::Cycle => "cycle",
+            Self::Type => "type",
+        }
+    }
+}
+
+/// What became of conflicts about which something was decided alike, or would become of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Decided {
+    /// The ids of those that are settled.
+    pub(super) settled: Vec<String>,
+    /// The ids of those that are none any more by what else is decided.
+    pub(super) moot: Vec<String>,
+    /// Only of a preview: those that would not be settled. Without one, they are why nothing is kept.
+    pub(super) not_settled: Vec<NotSettled>,
+    /// How many conflicts are open then.
+    pub(super) open: usize,
+}
+
+/// A conflict that would not be settled.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NotSettled {
+    pub(super) id: String,
+    pub(super) why: &'static str,
+}
+
 /// An object that is put elsewhere.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,12 +1,15 @@
 //! A version and its parent line: brought together, and what stands against that.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Notice, Resolution, Side};
 use bough_core::rank::Rank;
 use bough_core::security::permission::VIEW;
 use bough_core::{CellKey, Content, Oid, Snapshot as _};
-use bough_store::version::{Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError};
+use bough_store::version::{
+    Decided, Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError,
+};
 use bough_store::{Database, Kind, Snapshot};
 
 use super::call::{Answer, Call, cell_text, parse_cell, parse_name, parse_path};
@@ -137,6 +140,63 @@ pub(super) fn resolve(call: &Call<'_>) -> Result<Answer, PublishError> {
     let now = database.conflicts()?;
     let now: Vec<VersionConflict> = now.into_iter().filter(|conflict| conflict.id == id).collect();
     Answer::ok(&dto::Conflicts { items: shower.conflicts(&now)? })
+}
+
+/// `POST /@@versions/NAME/conflicts`.
+pub(super) fn resolve_many(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let wanted: dto::Decisions = call.json()?;
+    let (database, _) = addressed(call)?;
+    let all = database.conflicts()?;
+    let below = wanted.below.as_deref().map(parse_path).transpose()?;
+    let is_below = |found: &VersionConflict| match (&below, &found.path) {
+        (None, _) => true,
+        (Some(below), Some(path)) => path.names().starts_with(below.names()),
+        (Some(_), None) => false,
+    };
+    let named: Option<HashSet<&str>> =
+        wanted.conflicts.as_ref().map(|ids| ids.iter().map(String::as_str).collect());
+    if let Some(named) = &named {
+        let known: HashSet<&str> = all.iter().map(|found| found.id.as_str()).collect();
+        if let Some(id) = named.iter().find(|id| !known.contains(*id)) {
+            return Err(VersionError::NoSuchConflict(id.chars().take(40).collect()).into());
+        }
+    }
+    let is_meant = |found: &&VersionConflict| {
+        let is_named = match &named {
+            Some(named) => named.contains(found.id.as_str()),
+            None => found.resolution.is_none(),
+        };
+        is_named
+            && wanted.kind.is_none_or(|kind| kind.word() == found.conflict.kind.word())
+            && is_below(found)
+    };
+    let decided = all.iter().filter(is_meant).map(|conflict| {
+        let resolution = match (wanted.choice, &conflict.conflict.kind) {
+            (dto::Alike::Version, _) => Resolution::Version,
+            (dto::Alike::Parent, _) => Resolution::Parent,
+            (dto::Alike::Same, _) => Resolution::Same,
+            (dto::Alike::Rename, ConflictKind::Name { rename, suggested, .. }) => {
+                Resolution::Both { rename: *rename, to: suggested.clone() }
+            }
+            (dto::Alike::Rename, _) => {
+                let what = format!("the conflict {} is not about a name: name a `kind`", conflict.id);
+                return Err(PublishError::from(Problem::new(Code::Choice, what)));
+            }
+        };
+        Ok(Decided { conflict, resolution: Some(resolution) })
+    });
+    let decided = decided.collect::<Result<Vec<_>, _>>()?;
+    let resolved = match wanted.preview {
+        true => database.resolve_preview(&decided)?,
+        false => database.resolve_many(&decided, &call.note("", Kind::Edit).principal)?,
+    };
+    let not_settled = resolved.not_settled.into_iter();
+    Answer::ok(&dto::Decided {
+        settled: resolved.settled,
+        moot: resolved.moot,
+        not_settled: not_settled.map(|one| dto::NotSettled { id: one.id, why: one.why.text() }).collect(),
+        open: resolved.open,
+    })
 }
 
 /// `DELETE /@@versions/NAME/conflicts/ID`.
@@ -305,19 +365,13 @@ impl<'a> Shower<'a> {
             }),
             _ => None,
         };
-        let (word, choices): (_, &[&str]) = match kind {
+        let choices: &[&str] = match kind {
             ConflictKind::Cell { .. } if matches!(key, ConflictKey::Cell(_, CellKey::Attribute(_))) => {
-                ("cell", &["version", "parent", "value"])
+                &["version", "parent", "value"]
             }
-            ConflictKind::Cell { .. } => ("cell", &["version", "parent"]),
-            ConflictKind::Deleted { inner, .. } if !inner.is_empty() => {
-                ("deleted", &["version", "parent", "rescue"])
-            }
-            ConflictKind::Deleted { .. } => ("deleted", &["version", "parent"]),
-            ConflictKind::Name { .. } => ("name", &["rename", "version", "parent", "same"]),
-            ConflictKind::Cycle { .. } => ("cycle", &["version", "parent"]),
-            ConflictKind::Type { .. } => ("type", &["version", "parent"]),
-            ConflictKind::Edition { .. } => ("edition", &["version", "parent"]),
+            ConflictKind::Deleted { inner, .. } if !inner.is_empty() => &["version", "parent", "rescue"],
+            ConflictKind::Name { .. } => &["rename", "version", "parent", "same"],
+            _ => &["version", "parent"],
         };
         let suggested = match kind {
             ConflictKind::Name { suggested, .. } => Some(suggested.to_string()),
@@ -325,7 +379,7 @@ impl<'a> Shower<'a> {
         };
         Ok(dto::Conflict {
             id: found.id.clone(),
-            kind: word,
+            kind: kind.word(),
             path,
             oid: oid.map(|oid| oid.to_string()),
             cell: match key {

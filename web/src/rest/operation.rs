@@ -229,6 +229,10 @@ operations! {
     list_conflicts GET Top Some("versions"), ["{version}" "conflicts"]
         "What both a version and its parent line changed, and how to settle it."
         needs Some(VERSIONS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_version::Conflicts>); by merge::conflicts;
+    resolve_conflicts POST Top Some("versions"), ["{version}" "conflicts"]
+        "Settle many conflicts alike, all of them or none; or say what that would do."
+        needs Some(VERSIONS); query [] takes Takes::Json(of::<dto_version::Decisions>); gives Gives::Json(of::<dto_version::Decided>);
+        by merge::resolve_many;
     resolve_conflict PUT Top Some("versions"), ["{version}" "conflicts" "{conflict}"]
         "Settle a conflict. It counts as long as both sides stay as they are."
         needs Some(VERSIONS); query [] takes Takes::Json(of::<dto_version::Resolution>); gives Gives::Json(of::<dto_version::Conflicts>);

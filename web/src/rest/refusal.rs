@@ -111,6 +111,11 @@ impl From<VersionError> for PublishError {
                 let problem = Problem::new(Code::Choice, error.to_string());
                 return problem.with("conflicts", conflict_list(conflicts)).into();
             }
+            VersionError::DoesNotSettle(refused) => {
+                let list = refused.iter().map(|one| json!({ "id": one.id, "why": one.why.text() }));
+                let problem = Problem::new(Code::Choice, error.to_string());
+                return problem.with("not_settled", list.collect::<Json>()).into();
+            }
             VersionError::History(_) | VersionError::Commit(_) => {
                 return match error {
                     VersionError::History(error) => error.into(),

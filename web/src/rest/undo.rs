@@ -1,12 +1,9 @@
 //! Taking back commits, and bringing back what was.
 
-use std::sync::Arc;
-
-use bough_core::object::differing_cells;
 use bough_core::security::permission::{HISTORY, UNDO, VIEW};
-use bough_core::snapshot::{ChildrenPage, is_live};
-use bough_core::{CellKey, Content, Name, Object, Oid, Snapshot as _, Tid};
-use bough_store::{Draft, Kind, Snapshot, UndoChoices};
+use bough_core::snapshot::is_live;
+use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
+use bough_store::{Kind, Snapshot, UndoChoices};
 
 use super::call::{Answer, COMMITS_MAX, Call, cell_text, commit, parse_cell, parse_path, parse_tid};
 use super::dto;
@@ -14,7 +11,7 @@ use super::value::{Reader, Wanted, find_from};
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 
-/// How many children are read at a time.
+/// How many changes are read at a time.
 const BATCH: usize = 256;
 
 /// `POST @@undo`.
@@ -210,52 +207,7 @@ pub(super) fn restore(call: &Call<'_>) -> Result<Answer, PublishError> {
                 problem.advise("name another place in `to`")
             })?,
         };
-        bring_back(call, draft, &then, &was, parent, &name)
+        draft.bring_back(&then, was.oid(), (parent, &name), &mut || call.check_time())
     })?;
     call.wrote(tid, &sentence, was.oid(), false)
-}
-
-/// Brings back an object and all that stood in it, one after the other.
-fn bring_back(
-    call: &Call<'_>,
-    draft: &mut Draft,
-    then: &Snapshot,
-    was: &Arc<Object>,
-    parent: Oid,
-    name: &Name,
-) -> Result<(), PublishError> {
-    bring_back_one(draft, was, parent, name)?;
-    // One listing for each container on the way: as deep as the tree, which is bounded.
-    let mut open = vec![(was.oid(), ChildrenPage::first(BATCH), Vec::new(), false)];
-    while let Some((container, page, children, is_ended)) = open.last_mut() {
-        if children.is_empty() && !*is_ended {
-            call.check_time()?;
-            *children = then.children(*container, page)?;
-            *is_ended = children.len() < BATCH;
-            if let Some(last) = children.last() {
-                *page = page.following(last);
-            }
-            children.reverse();
-        }
-        let Some(child) = children.pop() else {
-            open.pop();
-            continue;
-        };
-        let container = *container;
-        if let Some(object) = then.object(child.oid)? {
-            bring_back_one(draft, &object, container, &child.name)?;
-        }
-        open.push((child.oid, ChildrenPage::first(BATCH), Vec::new(), false));
-    }
-    Ok(())
-}
-
-fn bring_back_one(draft: &mut Draft, was: &Object, parent: Oid, name: &Name) -> Result<(), PublishError> {
-    let now = draft.object(was.oid())?;
-    let is_same = now.as_ref().is_some_and(|now| {
-        let is_there = now.place().is_some_and(|place| place.parent == parent && place.name == *name);
-        let differing = differing_cells(Some(now), Some(was));
-        is_there && differing.iter().all(|(key, ..)| **key == CellKey::Place)
-    });
-    if is_same { Ok(()) } else { Ok(draft.restore(was, parent, name)?) }
 }

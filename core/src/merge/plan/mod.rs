@@ -208,6 +208,23 @@ pub enum ConflictKind {
     },
 }
 
+impl ConflictKind {
+    /// What kinds there are, in one word each.
+    pub const WORDS: [&'static str; 5] = ["cell", "deleted", "name", "cycle", "type"];
+
+    /// The kind in one word, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cell { .. } => "cell",
+            Self::Deleted { .. } => "deleted",
+            Self::Name { .. } => "name",
+            Self::Cycle { .. } => "cycle",
+            Self::Type { .. } => "type",
+            Self::Edition { .. } => "edition",
+        }
+    }
+}
+
 /// Something about which the sides do not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {

@@ -117,6 +117,8 @@ impl Play {
         let plan = self.plan(line, None);
         let database = self.on(line);
         let mut conflicts = database.conflicts().unwrap();
+        let number = plan.conflicts.len() + plan.settled.len();
+        assert_eq!(conflicts.len(), number, "what was kept of the last look is as it is now");
         conflicts.retain(|conflict| conflict.resolution.is_none());
         if conflicts.is_empty() {
             assert!(plan.conflicts.is_empty());
@@ -138,7 +140,7 @@ impl Play {
                 self.lines[line].resolutions = decided;
                 self.count.decisions += 1;
             }
-            Err(VersionError::DoesNotSettle) => assert!(!settles),
+            Err(VersionError::DoesNotSettle(_)) => assert!(!settles),
             Err(error) => panic!("{error}: {error:?}"),
         }
     }

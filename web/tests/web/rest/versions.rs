@@ -84,6 +84,38 @@ async fn a_conflict_about_the_order_says_where_each_side_has_the_object() {
 }
 
 #[tokio::test]
+async fn many_conflicts_are_settled_alike_all_or_none() {
+    let site = site().await;
+    for (line, title) in [("/@v/draft", "mine"), ("", "theirs")] {
+        site.done("PATCH", &format!("{line}/p"), json!({ "attributes": { "title": title } })).await;
+        site.done("POST", &format!("{line}/"), json!({ "type": "page", "name": "fresh" })).await;
+    }
+    let uri = "/@@versions/draft/conflicts";
+    let open = async || {
+        let all = site.read(uri).await;
+        all["items"].as_array().unwrap().iter().filter(|item| item["resolution"].is_null()).count()
+    };
+    assert_eq!(open().await, 2);
+    let would = site.done("POST", uri, json!({ "choice": "version", "preview": true })).await;
+    assert_eq!((would["settled"].as_array().unwrap().len(), &would["open"]), (2, &json!(0)));
+    assert_eq!(open().await, 2, "a preview keeps nothing");
+    let refused = site.tell("POST", uri, json!({ "choice": "same" })).await;
+    assert_eq!(refused.problem(), (422, "choice".into()));
+    let refused = refused.json();
+    assert_eq!(refused["not_settled"][0]["why"], "that cannot be chosen for it");
+    assert_eq!(open().await, 2, "all of them or none");
+    let none = site.tell("POST", uri, json!({ "choice": "version", "conflicts": ["0badc0de"] })).await;
+    assert_eq!(none.status.as_u16(), 404);
+    let done = site.done("POST", uri, json!({ "choice": "rename", "kind": "name" })).await;
+    assert_eq!((done["settled"].as_array().unwrap().len(), &done["open"]), (1, &json!(1)));
+    let none = site.done("POST", uri, json!({ "choice": "parent", "below": "/fresh" })).await;
+    assert_eq!(none["settled"], json!([]), "what is there is settled");
+    site.done("POST", uri, json!({ "choice": "parent", "below": "/p" })).await;
+    site.done("POST", "/@@versions/draft/merge", json!({})).await;
+    assert_eq!(site.read("/p").await["attributes"]["title"]["value"], "theirs");
+}
+
+#[tokio::test]
 async fn a_part_is_merged_or_thrown_away() {
     let site = site().await;
     site.done("POST", "/@v/draft/", json!({ "type": "page", "name": "a" })).await;

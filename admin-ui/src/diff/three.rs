@@ -8,7 +8,7 @@ const LINES_MAX: usize = 5_000;
 
 /// Part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// As both sides have it, or as the only side that changed it has it.
     Settled(String),
     /// Both changed it.
@@ -29,7 +29,7 @@ struct Edit {
 }
 
 /// The parts of a text that two sides changed; none where texts are too long.
-pub(super) fn pieces(base: &str, ours: &str, theirs: &str) -> Option<Vec<Piece>> {
+pub(crate) fn pieces(base: &str, ours: &str, theirs: &str) -> Option<Vec<Piece>> {
     if [base, ours, theirs].iter().any(|text| text.lines().count() > LINES_MAX) {
         return None;
     }
@@ -106,7 +106,7 @@ fn edits(base: &str, side: &str, is_ours: bool) -> Vec<Edit> {
 
 /// The whole text, with what was chosen for each open part: `ours`, `theirs`, `both`, `turned` (both, theirs first) or
 /// `base`. None where one is missing.
-pub(super) fn text(pieces: &[Piece], chosen: impl Fn(usize) -> Option<String>) -> Option<String> {
+pub(crate) fn text(pieces: &[Piece], chosen: impl Fn(usize) -> Option<String>) -> Option<String> {
     let mut text = String::new();
     let mut nth = 0;
     for piece in pieces {
