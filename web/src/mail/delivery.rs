@@ -26,8 +26,10 @@ pub(super) const TRIES_MAX: u32 = 8;
 const FIRST_WAIT_MICROS: u64 = 60_000_000;
 /// How many commits are looked at where nobody ever looked: what is older is held.
 const FIRST_LOOK: usize = 10_000;
-/// How many commits are read at a time, and objects of one.
+/// How many commits are read at a time.
 const PAGE: usize = 500;
+/// How many objects of a commit: what comes before them is gone through again for each page.
+const CHANGES_PAGE: usize = 5_000;
 /// How many messages are tried before the commits are looked at again.
 const ROUND_MAX: usize = 50;
 /// After how many commits without a message it is recorded that they were looked at.
@@ -154,7 +156,7 @@ impl Deliveries {
         let mut found = Vec::new();
         let mut skip = 0;
         loop {
-            let page = match self.trunk.changes(commit.tid, skip, PAGE) {
+            let page = match self.trunk.changes(commit.tid, skip, CHANGES_PAGE) {
                 Ok(page) => page,
                 // Packed meanwhile: what it made is held.
                 Err(HistoryError::Packed { .. } | HistoryError::NoSuchCommit(_)) => return Ok(found),
@@ -166,7 +168,7 @@ impl Deliveries {
                     .map(|delta| delta.oid),
             );
             skip += page.len();
-            if page.len() < PAGE {
+            if page.len() < CHANGES_PAGE {
                 return Ok(found);
             }
         }
