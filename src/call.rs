@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, ObjectType, Reply, Site as CallSite};
 use bough_core::{Name, ObjectPath, Oid, Snapshot, Tid, Value};
 use bough_store::{Draft, Note};
+use bough_web::outside::Way;
 
 use crate::read::resolve;
 use crate::{Error, Site};
@@ -44,18 +45,20 @@ impl Site {
         let path = ObjectPath::parse(path)?;
         let arguments = arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let asked = Asked { site: self, path, method, arguments };
+        let way_out = Way::of_program(self.database())?;
         let snapshot = self.database().snapshot();
         let target = asked.target(&snapshot)?;
         match target.method.effect {
             Effect::Reads => {
-                let reply = asked.call(&target, CallSite::Snapshot(&snapshot))?;
+                let reply = asked.call(&target, CallSite::Snapshot(&snapshot), &way_out)?;
                 Ok(Called { reply, tid: None })
             }
             Effect::Writes => {
                 let note = Note::edit(format!("Called {} of {}", target.method.name, asked.path));
                 let (reply, tid) = self.database().write(note, |draft: &mut Draft| {
+                    way_out.begin_try();
                     let target = asked.target(&**draft)?;
-                    asked.call(&target, CallSite::Transaction(draft))
+                    asked.call(&target, CallSite::Transaction(draft), &way_out)
                 })?;
                 Ok(Called { reply, tid })
             }
@@ -93,7 +96,7 @@ impl Asked<'_> {
         })
     }
 
-    fn call(&self, target: &Target, site: CallSite<'_>) -> Result<Reply, Error> {
+    fn call(&self, target: &Target, site: CallSite<'_>, way_out: &Way) -> Result<Reply, Error> {
         let now_micros = self.site.database().now_micros();
         let mut call = Call {
             object: target.oid,
@@ -101,6 +104,7 @@ impl Asked<'_> {
             arguments: &self.arguments,
             now_micros,
             actor: &bough_core::security::Actor::system(),
+            way_out,
         };
         target.object_type.call(&target.method.name, &mut call).map_err(|source| self.refused(source))
     }

@@ -12,6 +12,7 @@ use bough_store::{
 };
 use bough_web::Config;
 use bough_web::auth::{Accounts, PasswordCost};
+use bough_web::mail::{Smtp, deliver};
 
 use crate::read::resolve;
 use crate::tx::known_type;
@@ -253,7 +254,7 @@ impl Site {
         bough_web::app(self.database.clone(), Config { accounts, pages, ..Config::default() })
     }
 
-    /// Serves the site over HTTP on `address` until the process ends. For more control take [`Site::router`].
+    /// Serves the site over HTTP on `address`, and sends its mail, until the process ends. For more control take [`Site::router`].
     ///
     /// # Errors
     /// When the address cannot be listened on.
@@ -261,6 +262,8 @@ impl Site {
         let refused = |source| Error::Serve { address: address.to_owned(), source };
         let addresses: Vec<_> = address.to_socket_addrs().map_err(refused)?.collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
+        let mail = deliver(&self.database, Arc::new(Smtp));
+        let _mail = mail.map_err(|error| refused(std::io::Error::other(error)))?;
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind(&addresses[..]).await.map_err(refused)?;
             bough_web::serve(listener, self.router(), &Config::default().limits, std::future::pending())

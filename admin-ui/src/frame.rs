@@ -8,7 +8,7 @@ use bough_web::pages::{PageError, PageRequest};
 use crate::message::Message;
 use crate::tree::{self, Node};
 use crate::versions::{Standing, open_conflicts, parent_text};
-use crate::{assets, text};
+use crate::{assets, outbox, text};
 
 /// Up to how many objects of a version, and commits of its parent line, are counted.
 const CHANGES_MAX: usize = 500;
@@ -151,11 +151,13 @@ fn tabs(request: &PageRequest, object: &Object, place: &str) -> Result<Vec<Link>
     };
     let contents = ["", "add", "upload", "delete", "move", "copy", "rename", "deleted", "paste"];
     tab("contents", "Contents", &contents, is_container && access.allows(LIST, object)?)?;
+    tab("outbox", "Outbox", &[], outbox::is_for(request, object)?)?;
     tab("edit", "Edit", &[], access.allows(guards.edit, object)? || access.allows(EDIT, object)?)?;
     tab("history", "History", &["diff", "blame"], access.allows(HISTORY, object)?)?;
     tab("acquisition", "Acquisition", &[], true)?;
     tab("security", "Security", &["why"], access.allows(PERMISSIONS, object)?)?;
     let _ = ADD;
+    tabs.extend(outbox::try_link(request, object)?);
     Ok(tabs)
 }
 

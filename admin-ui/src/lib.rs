@@ -23,6 +23,7 @@ mod frame;
 mod history;
 mod message;
 mod operations;
+mod outbox;
 mod page;
 mod past;
 mod people;
@@ -135,6 +136,7 @@ impl AdminUi {
             ["security", steps @ ..] => security::answer(request, steps),
             ["users", steps @ ..] => users::answer(request, steps),
             ["site", behind @ ..] => site::answer(self, request, behind),
+            ["outbox"] => outbox::answer(request),
             ["start"] => start::answer(self, request),
             _ => Err(PageError::not_found()),
         }

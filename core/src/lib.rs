@@ -9,6 +9,7 @@ pub mod object;
 pub mod object_type;
 pub mod oid;
 pub mod order;
+pub mod outside;
 mod overlay;
 pub mod rank;
 pub mod reads;

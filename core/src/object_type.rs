@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::merge::MergePolicy;
 use crate::migration::{Attributes, MigrationError};
 use crate::order::ORDERED;
+use crate::outside::{Outside, OutsideError};
 use crate::security::{Actor, GROUP, PermissionTable, USER, USERS, permission};
 use crate::snapshot::{ReadError, Snapshot};
 use crate::transaction::{Transaction, TransactionError};
@@ -167,6 +168,8 @@ pub struct TypeSchema {
     pub methods: Vec<MethodSpec>,
     /// Whether its objects are themselves methods: what shows the object on which a URL names them.
     pub applicable: bool,
+    /// Whether its objects are connections, which lead out of the site (see [`crate::outside`]).
+    pub connection: bool,
     /// What its objects ask of those who see and change them.
     pub guards: Guards,
     /// In which form its attributes are now, from 1 on: one more whenever what is stored has to be changed for it. The
@@ -188,6 +191,7 @@ impl TypeSchema {
             attributes: Vec::new(),
             methods: Vec::new(),
             applicable: false,
+            connection: false,
             guards: Guards::default(),
             edition: 1,
         })
@@ -261,6 +265,9 @@ pub enum MethodError {
     /// A change was refused.
     #[error(transparent)]
     Write(#[from] TransactionError),
+    /// What leaves the site did not, or nothing came back.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     /// What the method itself says.
     #[error("{0}")]
     Refused(String),
@@ -278,6 +285,8 @@ pub struct Call<'a> {
     pub now_micros: u64,
     /// Who calls.
     pub actor: &'a Actor,
+    /// The way out of the site: [`Call::outside`].
+    pub way_out: &'a dyn Outside,
 }
 
 /// The site as a method sees it.
@@ -288,7 +297,12 @@ pub enum Site<'a> {
     Transaction(&'a mut Transaction),
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// The way out of the site, through its connections.
+    pub fn outside(&self) -> &'a dyn Outside {
+        self.way_out
+    }
+
     /// The site to look at.
     pub fn snapshot(&self) -> &dyn Snapshot {
         match &self.site {

@@ -46,6 +46,7 @@ mod group;
 mod import;
 mod log;
 mod ls;
+mod mail;
 mod migrate;
 mod mkdir;
 mod mv;

@@ -12,8 +12,8 @@ use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
     acquire, add, audit, backup, blame, can, cat, check, cp, diff, du, export, find, group, import, log, ls,
-    migrate, mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, undo,
-    user, version, who, why,
+    mail, migrate, mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status,
+    undo, user, version, who, why,
 };
 
 /// Where a command sends what it brings.
@@ -248,6 +248,8 @@ commands! {
     Who(In<who::Who>),
     /// List what somebody may do, and where that changes
     Can(In<can::Can>),
+    /// List messages of mail hosts, and send those that are held
+    Mail(mail::Mail),
     /// Make private versions of the site; compare, update, merge and discard them
     Version(version::Version),
     /// Say how the data folder stands

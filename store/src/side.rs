@@ -40,6 +40,9 @@ pub mod side_space {
     pub const AUDIT: u8 = 7;
     /// Browsers that a user has logged in with before: key `secret`.
     pub const DEVICES: u8 = 8;
+    /// What came of messages: key `m` and the oid, `d` with the moment of the next try (8 bytes, big-endian) and the oid, and
+    /// `seen`.
+    pub const MAIL: u8 = 10;
 }
 
 /// Longest key in bytes.

@@ -3,6 +3,7 @@
 mod commands;
 mod export;
 mod import;
+mod mail;
 mod rights;
 mod server;
 mod support;

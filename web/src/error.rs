@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use axum::http::StatusCode;
 use bough_core::Tid;
 use bough_core::object_type::MethodError;
+use bough_core::outside::OutsideError;
 use bough_core::security::Denial;
 use bough_core::snapshot::ReadError;
 use bough_store::HistoryError;
@@ -144,7 +145,25 @@ impl From<MethodError> for PublishError {
             MethodError::Argument { argument, problem } => Self::Argument(format!("`{argument}` {problem}")),
             MethodError::Refused(why) => Self::Argument(why),
             MethodError::Read(error) => Self::Read(error),
+            MethodError::Outside(error) => error.into(),
             other => Self::Call(other),
+        }
+    }
+}
+
+impl From<OutsideError> for PublishError {
+    fn from(error: OutsideError) -> Self {
+        match error {
+            OutsideError::Read(error) => Self::Read(error),
+            OutsideError::Denied(permission) => Self::Forbidden(permission.to_owned()),
+            OutsideError::Blocked(blocked) => {
+                let advice = blocked.advice();
+                // People are shown the detail alone.
+                let detail = format!("Nothing has left the site: {blocked}. What helps: {advice}.");
+                Self::Problem(Problem::new(Code::Outside, detail).advise(advice))
+            }
+            OutsideError::Failed { .. } => Self::Problem(Problem::new(Code::NoAnswer, format!("{error}."))),
+            other => Self::Argument(other.to_string()),
         }
     }
 }

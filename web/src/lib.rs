@@ -6,7 +6,7 @@
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
 //! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
 //! show), `rest` (the interface for programs), `pages` (families of pages that applications add), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` and `problem` (the one place
-//! where errors become responses), `content` (what people's content may do in a browser), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `survey` (which pages a merge makes different), `starter` (the site that a new folder begins with).
+//! where errors become responses), `content` (what people's content may do in a browser), `outside` (the way out of the site, through connections), `mail` (messages, and how they are sent), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `survey` (which pages a merge makes different), `starter` (the site that a new folder begins with).
 //!
 //! Not here: the tree (`bough-core`), where it is kept (`bough-store`), what is done on the command line.
 
@@ -18,6 +18,8 @@ mod content;
 mod error;
 mod failures;
 mod hosts;
+pub mod mail;
+pub mod outside;
 pub mod pages;
 mod patience;
 mod preview;

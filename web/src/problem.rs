@@ -48,6 +48,8 @@ codes! {
     Method "method" METHOD_NOT_ALLOWED "This cannot be done here"
     LogIn "log-in" UNAUTHORIZED "Somebody has to log in first"
     Denied "denied" FORBIDDEN "This is not allowed"
+    Outside "outside" FORBIDDEN "This does not leave the site from here"
+    NoAnswer "no-answer" BAD_GATEWAY "What lies outside did not answer"
     Origin "origin" FORBIDDEN "The request comes from another site"
     TooMany "too-many" TOO_MANY_REQUESTS "Too many tries"
     Precondition "precondition" PRECONDITION_FAILED "It is not as the request says"

@@ -18,6 +18,7 @@ use super::visit::{Asked, Visit};
 use super::{Failure, Publisher, Step, entitle};
 use crate::content::headers::Guard;
 use crate::error::PublishError;
+use crate::outside::Way;
 use crate::urlencoded;
 
 /// Longest form with the arguments of a method.
@@ -69,7 +70,7 @@ impl Publisher {
                 false => publisher.call_reading(&asked, &visit, &called),
             };
             answer.map_err(|error| match error {
-                PublishError::Denied(_) if !visit.access.actor().is_known() => {
+                PublishError::Denied(_) | PublishError::Forbidden(_) if !visit.access.actor().is_known() => {
                     Failure::at(PublishError::LogIn, &visit, &called.object)
                 }
                 error => Failure::at(error, &visit, &called.object),
@@ -83,12 +84,14 @@ impl Publisher {
         visit: &Visit,
         called: &Called,
     ) -> Result<Response<Body>, PublishError> {
+        let way_out = Way::of_visit(visit, asked.deadline).map_err(PublishError::Versions)?;
         let mut call = Call {
             object: called.object.oid(),
             site: Site::Snapshot(&visit.snapshot),
             arguments: &arguments(asked)?,
             now_micros: self.database.now_micros(),
             actor: visit.access.actor(),
+            way_out: &way_out,
         };
         let reply = called.of.call(&called.method, &mut call)?;
         self.reply(asked, visit, called, reply)
@@ -107,7 +110,9 @@ impl Publisher {
         let warrant = Warrant::new(actor.clone(), Arc::clone(visit.types()));
         let note = Note::edit(format!("Called {} of {path}", called.method)).by(actor.name());
         let note = Note { request: format!("{:012x}", asked.id), ..note.under(Arc::new(warrant)) };
+        let way_out = Way::of_visit(visit, asked.deadline).map_err(PublishError::Versions)?;
         let (reply, _) = visit.database.write(note, |draft| {
+            way_out.begin_try();
             draft.set_maker(actor.user().map(|user| user.oid));
             let mut call = Call {
                 object: called.object.oid(),
@@ -115,6 +120,7 @@ impl Publisher {
                 arguments: &arguments,
                 now_micros: self.database.now_micros(),
                 actor,
+                way_out: &way_out,
             };
             called.of.call(&called.method, &mut call).map_err(PublishError::from)
         })?;

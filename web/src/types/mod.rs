@@ -2,7 +2,9 @@
 
 pub(crate) mod file;
 pub(crate) mod folder;
+mod http_connection;
 pub(crate) mod link;
+mod mail_host;
 pub(crate) mod page;
 pub(crate) mod unknown;
 
@@ -10,11 +12,16 @@ use bough_core::merge::MergePolicy;
 use bough_core::name::NameError;
 use bough_core::object_type::{AttributeSpec, Guards, Input, PlainType, TypeRegistry, TypeSchema};
 use bough_core::order::ORDERED;
+use bough_core::outside::{
+    BLOCK, CHANGE_CONNECTIONS, IN_VERSION, IN_VERSIONS, IN_VERSIONS_USE, OTHER, READ_ONLY, USE_CONNECTIONS,
+};
 use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
 use bough_core::{Name, Value};
 
-/// The types that every site has: folder, page, template, file, image and link, and those of users. Applications add
-/// theirs.
+use crate::mail::USE_MAIL_HOSTS;
+
+/// The types that every site has: folder, page, template, file, image and link, those of users, and those through which
+/// something leaves the site. Applications add theirs.
 pub fn built_in_types() -> TypeRegistry {
     let mut types = TypeRegistry::default();
     let declared = [folder_schema(), page_schema(), template_schema(), link_schema()];
@@ -26,7 +33,42 @@ pub fn built_in_types() -> TypeRegistry {
             Err(error) => unreachable!("BUG: a built-in type has an illegal name: {error}"),
         }
     }
+    if let Err(error) = add_connections(&mut types) {
+        unreachable!("BUG: a built-in type has an illegal name: {error}");
+    }
     types
+}
+
+/// Adds what leads out of the site, and the permissions that guard it.
+fn add_connections(types: &mut TypeRegistry) -> Result<(), NameError> {
+    types.register(http_connection::HttpConnection::new()?);
+    types.register(mail_host::MailHost::new()?);
+    types.register(PlainType(mail_host::message_schema()?));
+    let permissions = types.permissions_mut();
+    for (name, purpose) in [
+        (USE_CONNECTIONS, "Have connections ask what lies outside of the site."),
+        (CHANGE_CONNECTIONS, "Make and change connections and mail hosts."),
+        (USE_MAIL_HOSTS, "Queue messages, see them, and have held ones sent."),
+    ] {
+        permissions.declare(name, purpose, [permission::MANAGER]);
+    }
+    Ok(())
+}
+
+/// The attributes by which a connection says what it does in versions.
+fn rules_in_versions() -> Result<[AttributeSpec; 3], NameError> {
+    let choices = &[
+        (BLOCK, "Nothing leaves the site"),
+        (READ_ONLY, "Only reading"),
+        (OTHER, "Another connection is used"),
+    ];
+    // Two changes of what protects the world outside are never put together unseen.
+    let whole = |spec: AttributeSpec| AttributeSpec { merge: MergePolicy::Whole, ..spec };
+    Ok([
+        labelled(IN_VERSIONS, "text", "In versions")?.with_default(BLOCK).asked(Input::Choice(choices)),
+        labelled(IN_VERSIONS_USE, "reference", "Connection that versions use instead")?,
+        whole(labelled(IN_VERSION, "map", "In single versions, by their names: block, read-only or a path")?),
+    ])
 }
 
 fn labelled(name: &str, kind: &'static str, label: &str) -> Result<AttributeSpec, NameError> {
