@@ -1,5 +1,6 @@
 //! The command line from outside: the real program, in folders of its own, with and without a server.
 
+mod cases;
 mod commands;
 mod export;
 mod import;
