@@ -167,6 +167,9 @@ pub struct TypeSchema {
     pub applicable: bool,
     /// What its objects ask of those who see and change them.
     pub guards: Guards,
+    /// Whether its objects do something by themselves, with the rights of their owner. What they say is said by him, or
+    /// by those who run the site.
+    pub acts_as_owner: bool,
 }
 
 impl TypeSchema {
@@ -184,6 +187,7 @@ impl TypeSchema {
             methods: Vec::new(),
             applicable: false,
             guards: Guards::default(),
+            acts_as_owner: false,
         })
     }
 
