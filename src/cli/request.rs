@@ -12,7 +12,7 @@ use super::protocol::{Brought, Reply};
 use super::screen::{Form, Screen};
 use super::{
     acquire, add, audit, backup, blame, can, cat, check, cp, diff, du, export, find, group, import, log, ls,
-    mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, undo, user,
+    mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status, task, undo, user,
     version, who, why,
 };
 
@@ -250,6 +250,8 @@ commands! {
     Can(In<can::Can>),
     /// Make private versions of the site; compare, update, merge and discard them
     Version(version::Version),
+    /// List the tasks of the site, run one now, and see what they did
+    Task(task::Task),
     /// Say how the data folder stands
     Status(status::Status),
     /// Check everything that is stored, while the site is in use

@@ -40,6 +40,9 @@ pub mod side_space {
     pub const AUDIT: u8 = 7;
     /// Browsers that a user has logged in with before: key `secret`.
     pub const DEVICES: u8 = 8;
+    /// Tasks: key the task's oid (16 bytes) for how it stands, and behind that `r` and `u64::MAX` less the microseconds
+    /// since 1970 at which a run began (8, big-endian).
+    pub const TASKS: u8 = 20;
 }
 
 /// Longest key in bytes.

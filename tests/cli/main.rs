@@ -7,6 +7,7 @@ mod import;
 mod rights;
 mod server;
 mod support;
+mod tasks;
 mod tls;
 mod tour;
 mod tutorial;

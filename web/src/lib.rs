@@ -27,6 +27,7 @@ mod rest;
 mod serve;
 pub mod starter;
 mod stream;
+pub mod tasks;
 mod template;
 mod tls;
 mod types;

@@ -77,6 +77,14 @@ impl Fork {
         (status, serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{method} {url}: {answer}")))
     }
 
+    /// Sends a form without fields as this user, and answers the status with the text that came.
+    pub(super) fn post(&self, who: &str, url: &str) -> (u16, String) {
+        let by = if who == "ann" { BY_ANN } else { BY_MIA };
+        let headers = [("Host", self.server.address.as_str()), ("Authorization", by)];
+        let (status, _, body) = self.server.send("POST", url, &headers, "");
+        (status, body)
+    }
+
     /// Sends a request that must succeed.
     #[track_caller]
     pub(super) fn rest(&self, request: &str, body: &Json) -> Json {

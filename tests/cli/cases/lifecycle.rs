@@ -76,3 +76,22 @@ fn case_35_a_version_of_a_user_who_is_gone_stays_and_another_merges_it() {
     assert_eq!((status, &merged["sentence"]), (200, &json!("Merged version w")), "{merged}");
     assert_eq!(fork.found("/a"), "Mine");
 }
+
+/// As far as it is about tasks. That no time comes in a version is tested where the clock can be moved.
+#[test]
+fn case_33_a_task_in_a_version_is_refused_until_it_is_merged() {
+    let fork = Fork::of(&["/a One"]);
+    fork.add_user("mia", "Manager");
+    fork.cli("add /t --type task --set run=set --set on:reference=/a --version v");
+    fork.cli("set /t arguments={\"map\":{\"title\":\"Ran\"}} --version v");
+    fork.cli("owner /t mia --version v");
+    let (status, refused) = fork.post("mia", "/@v/v/t/run");
+    assert!(status == 400 && refused.contains("merge the version first"), "{status} {refused}");
+    assert_eq!((fork.post("mia", "/t/run").0, fork.found("/a")), (404, "One".into()));
+    assert!(fork.site.run(&["task", "list"]).err.contains("no tasks"));
+    fork.cli("version merge v");
+    let (status, said) = fork.post("mia", "/t/run");
+    assert!(status == 200 && said.starts_with("Ran /t (set on /a) (t"), "{status} {said}");
+    assert_eq!(fork.found("/a"), "Ran");
+    assert!(fork.cli("task list").contains("/t  set on /a, of mia: on demand"));
+}

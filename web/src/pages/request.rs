@@ -33,6 +33,7 @@ use crate::publisher::receive::media_essence;
 use crate::publisher::visit::{Asked, Visit};
 use crate::publisher::{Failure, Publisher, form};
 use crate::rest::told;
+use crate::tasks::Tasks;
 use crate::types::page::markdown;
 use crate::urlencoded;
 
@@ -292,6 +293,11 @@ impl PageRequest {
     /// The accounts of the site.
     pub fn accounts(&self) -> &Accounts {
         &self.publisher.accounts
+    }
+
+    /// The tasks of the site.
+    pub fn tasks(&self) -> &Tasks {
+        &self.publisher.tasks
     }
 
     /// What the session of this browser is called in lists, if it is logged in.

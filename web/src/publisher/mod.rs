@@ -75,6 +75,7 @@ use crate::pages::{PageError, Pages};
 use crate::problem;
 use crate::rest::{prefers_json, wants_problem};
 use crate::serve::OwnTls;
+use crate::tasks::Tasks;
 use crate::template::{Bounds, Chosen, Page, Templates};
 use crate::types::{file, folder, link, page, unknown};
 
@@ -97,6 +98,8 @@ pub(crate) struct Publisher {
     emergency_user: Option<EmergencyUser>,
     /// The pages that the application adds.
     pub(crate) added: Vec<Arc<dyn Pages>>,
+    /// What runs by itself.
+    pub(crate) tasks: Tasks,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -158,6 +161,7 @@ impl Publisher {
         Self {
             accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
             emergency_user: config.emergency_user,
+            tasks: config.tasks.unwrap_or_else(|| Tasks::new(&database)),
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
@@ -928,7 +932,7 @@ fn error_response(
     response
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),

@@ -12,7 +12,9 @@ use bough_core::object_type::{AttributeSpec, Guards, Input, PlainType, TypeRegis
 use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
 use bough_core::{Name, Value};
 
-/// The types that every site has: folder, page, template, file, image and link, and those of users. Applications add
+use crate::tasks::task_type;
+
+/// The types that every site has: folder, page, template, file, image, link and task, and those of users. Applications add
 /// theirs.
 pub fn built_in_types() -> TypeRegistry {
     let mut types = TypeRegistry::default();
@@ -24,6 +26,10 @@ pub fn built_in_types() -> TypeRegistry {
             Ok(schema) => types.register(PlainType(schema)),
             Err(error) => unreachable!("BUG: a built-in type has an illegal name: {error}"),
         }
+    }
+    match task_type() {
+        Ok(task) => types.register(task),
+        Err(error) => unreachable!("BUG: the type of tasks has an illegal name: {error}"),
     }
     types
 }
@@ -135,7 +141,8 @@ mod tests {
     fn a_folder_takes_everything_and_no_other_built_in_type_takes_anything() {
         let types = built_in_types();
         let page = Name::new("page").unwrap();
-        for name in ["file", "folder", "group", "image", "link", "page", "template", "user", "users"] {
+        for name in ["file", "folder", "group", "image", "link", "page", "task", "template", "user", "users"]
+        {
             let schema = types.schema(name).unwrap();
             assert_eq!(schema.takes(&page), name == "folder", "{name}");
             assert_eq!(schema.applicable, name == "template", "{name}");

@@ -15,6 +15,7 @@ mod rights;
 mod server;
 mod site;
 mod starter;
+mod tasks;
 mod templates;
 mod tls;
 mod types;
