@@ -26,6 +26,7 @@ mod operations;
 mod page;
 mod past;
 mod people;
+mod schedule;
 mod security;
 mod sight;
 mod site;
@@ -133,6 +134,7 @@ impl AdminUi {
             ["versions", steps @ ..] => versions::answer(request, steps),
             ["acquisition", steps @ ..] => acquisition::answer(request, steps),
             ["security", steps @ ..] => security::answer(request, steps),
+            ["schedule", steps @ ..] => schedule::answer(request, steps),
             ["users", steps @ ..] => users::answer(request, steps),
             ["site", behind @ ..] => site::answer(self, request, behind),
             ["start"] => start::answer(self, request),
