@@ -13,6 +13,7 @@ use bough_store::{
 use bough_web::Config;
 use bough_web::auth::{Accounts, PasswordCost};
 use bough_web::mail::{Smtp, deliver};
+use bough_web::tasks::Tasks;
 
 use crate::read::resolve;
 use crate::tx::known_type;
@@ -23,6 +24,7 @@ use crate::{Error, Handle, Moment, Tx, View};
 pub struct Site {
     database: Database,
     accounts: Accounts,
+    tasks: Tasks,
 }
 
 /// What a transaction answered, and its commit.
@@ -104,17 +106,24 @@ impl Site {
     /// The site in a database that is open already.
     pub fn over(database: Database) -> Self {
         let accounts = Accounts::new(&database, PasswordCost::default());
-        Self { database, accounts }
+        let tasks = Tasks::new(&database);
+        Self { database, accounts, tasks }
     }
 
     /// The same site on another of its lines.
     pub(crate) fn on_line(&self, database: Database) -> Self {
-        Self { database, accounts: self.accounts.clone() }
+        Self { database, accounts: self.accounts.clone(), tasks: self.tasks.clone() }
     }
 
     /// Passwords, sessions and tokens of the users, which are no part of the tree.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// The objects that run a method at their times. Nothing runs by itself before [`Tasks::start`]; [`Site::serve`] does
+    /// that.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// The database below.
@@ -251,7 +260,8 @@ impl Site {
     pub fn router(&self) -> Router {
         let accounts = Some(self.accounts.clone());
         let pages: Vec<Arc<dyn bough_web::pages::Pages>> = vec![Arc::new(bough_admin_ui::AdminUi::default())];
-        bough_web::app(self.database.clone(), Config { accounts, pages, ..Config::default() })
+        let tasks = Some(self.tasks.clone());
+        bough_web::app(self.database.clone(), Config { accounts, tasks, pages, ..Config::default() })
     }
 
     /// Serves the site over HTTP on `address`, and sends its mail, until the process ends. For more control take [`Site::router`].
@@ -265,6 +275,8 @@ impl Site {
         let mail = deliver(&self.database, Arc::new(Smtp));
         let _mail = mail.map_err(|error| refused(std::io::Error::other(error)))?;
         runtime.block_on(async {
+            // Ends with the serving.
+            let _scheduler = self.tasks.start().map_err(refused)?;
             let listener = tokio::net::TcpListener::bind(&addresses[..]).await.map_err(refused)?;
             bough_web::serve(listener, self.router(), &Config::default().limits, std::future::pending())
                 .await;

@@ -1,6 +1,8 @@
 //! What is around every page: the bar with the line and the user, the tree, the way to the object, tabs, and the message.
 
-use bough_core::security::permission::{ADD, EDIT, HISTORY, LIST, PERMISSIONS, SITE, UNDO, USERS, VERSIONS};
+use bough_core::security::permission::{
+    ADD, EDIT, HISTORY, LIST, PERMISSIONS, SITE, TASKS, UNDO, USERS, VERSIONS,
+};
 use bough_core::snapshot::{Chain, chain};
 use bough_core::{Object, Oid};
 use bough_web::pages::{PageError, PageRequest};
@@ -154,6 +156,8 @@ fn tabs(request: &PageRequest, object: &Object, place: &str) -> Result<Vec<Link>
     tab("outbox", "Outbox", &[], outbox::is_for(request, object)?)?;
     tab("edit", "Edit", &[], access.allows(guards.edit, object)? || access.allows(EDIT, object)?)?;
     tab("history", "History", &["diff", "blame"], access.allows(HISTORY, object)?)?;
+    let is_task = object.is_a(bough_web::tasks::TASK);
+    tab("schedule", "Schedule", &[], is_task && access.allows(TASKS, object)?)?;
     tab("acquisition", "Acquisition", &[], true)?;
     tab("security", "Security", &["why"], access.allows(PERMISSIONS, object)?)?;
     let _ = ADD;
@@ -168,6 +172,7 @@ fn places(request: &PageRequest, place: &str) -> Result<Vec<Link>, PageError> {
     for (name, text, permission) in [
         ("undo", "History and undo", HISTORY),
         ("versions", "Versions", VERSIONS),
+        ("schedule", "Tasks", TASKS),
         ("users", "Users", USERS),
         ("site", "Upkeep and backups", SITE),
     ] {

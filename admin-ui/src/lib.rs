@@ -27,6 +27,7 @@ mod outbox;
 mod page;
 mod past;
 mod people;
+mod schedule;
 mod security;
 mod sight;
 mod site;
@@ -134,6 +135,7 @@ impl AdminUi {
             ["versions", steps @ ..] => versions::answer(request, steps),
             ["acquisition", steps @ ..] => acquisition::answer(request, steps),
             ["security", steps @ ..] => security::answer(request, steps),
+            ["schedule", steps @ ..] => schedule::answer(request, steps),
             ["users", steps @ ..] => users::answer(request, steps),
             ["site", behind @ ..] => site::answer(self, request, behind),
             ["outbox"] => outbox::answer(request),

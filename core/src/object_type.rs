@@ -175,6 +175,9 @@ pub struct TypeSchema {
     /// In which form its attributes are now, from 1 on: one more whenever what is stored has to be changed for it. The
     /// type's [`ObjectType::migrate`] then leads there from the one before.
     pub edition: u32,
+    /// Whether its objects do something by themselves, with the rights of their owner. What they say is said by him, or
+    /// by those who run the site.
+    pub acts_as_owner: bool,
 }
 
 impl TypeSchema {
@@ -194,6 +197,7 @@ impl TypeSchema {
             connection: false,
             guards: Guards::default(),
             edition: 1,
+            acts_as_owner: false,
         })
     }
 

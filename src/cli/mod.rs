@@ -64,6 +64,7 @@ mod serve;
 mod set;
 mod show;
 mod status;
+mod task;
 mod undo;
 mod user;
 mod version;
@@ -96,6 +97,7 @@ A first tour:
   bough acquire /docs title               ask where a value comes from
   bough user add ann --role Editor        let somebody in; bough why ann 'Edit content' /docs
   bough version create redesign           change things in private: --version redesign
+  bough task list                         what runs by itself, and when
 
 Commands work with and without a running server: the one that runs is asked.
 PATH is a path in the site, as in /docs/index.html; TID names a commit, as `bough log` prints it.

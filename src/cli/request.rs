@@ -13,7 +13,7 @@ use super::screen::{Form, Screen};
 use super::{
     acquire, add, audit, backup, blame, can, cat, check, cp, diff, du, export, find, group, import, log, ls,
     mail, migrate, mkdir, mv, owner, pack, permission, proxy, put, restore, rm, role, set, show, status,
-    undo, user, version, who, why,
+    task, undo, user, version, who, why,
 };
 
 /// Where a command sends what it brings.
@@ -252,6 +252,8 @@ commands! {
     Mail(mail::Mail),
     /// Make private versions of the site; compare, update, merge and discard them
     Version(version::Version),
+    /// List the tasks of the site, run one now, and see what they did
+    Task(task::Task),
     /// Say how the data folder stands
     Status(status::Status),
     /// Check everything that is stored, while the site is in use

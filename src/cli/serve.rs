@@ -22,6 +22,7 @@ use bough::store::{OpenReport, Progress};
 use bough::web::auth::EmergencyUser;
 use bough::web::mail::{self, Deliverer, Smtp};
 use bough::web::pages::Pages;
+use bough::web::tasks::Scheduler;
 use bough::web::{AccessLog, AddressRange, Config, HostTable, OwnTls, Tls, VersionHosts};
 use serde_json::json;
 use tower::ServiceExt;
@@ -374,10 +375,11 @@ async fn serve(
     if let Ok(bough::web::Ended::Cut { connections }) = serving.await {
         remark(&format!("{connections} connections were cut"));
     }
-    let (commands, manage, mail) = started?;
+    let (commands, manage, mail, scheduler) = started?;
     manage.stop();
     tokio::task::spawn_blocking(move || {
         mail.stop();
+        scheduler.stop();
         drop(commands);
         site.close().map_err(Failure::from)
     })
@@ -393,7 +395,7 @@ fn start(
     gate: &Gate,
     config: Config,
     screen: &mut Screen,
-) -> Result<(SocketServer, AdminUi, Deliverer), Failure> {
+) -> Result<(SocketServer, AdminUi, Deliverer, Scheduler), Failure> {
     let Place { data, bound, versions, tls } = place;
     opening::welcome(data, site, report)?;
     versions.remember(site.database()).map_err(bough::Error::from)?;
@@ -401,13 +403,17 @@ fn start(
     let welcome = welcome.map_err(|error| Failure::because("cannot look for an administrator", &error))?;
     let manage = AdminUi::new(Arc::new(Managing::new(data, site.clone())));
     let pages: Vec<Arc<dyn Pages>> = vec![Arc::new(manage.clone())];
-    let config = Config { accounts: Some(site.accounts().clone()), pages, ..config };
+    let (accounts, tasks) = (Some(site.accounts().clone()), Some(site.tasks().clone()));
+    let config = Config { accounts, tasks, pages, ..config };
     let _ = gate.router.set(bough::web::app(site.database().clone(), config));
     let commands = SocketServer::start(data, site.clone());
     let message = || format!("cannot take commands in `{}`", data.display());
     let commands = commands.map_err(|error| Failure::because(message(), &error).with_code(Code::Folder))?;
     let mail = mail::deliver(site.database(), Arc::new(Smtp));
     let mail = mail.map_err(|error| Failure::because("cannot send mail", &error))?;
+    let scheduler = site.tasks().start();
+    let scheduler =
+        scheduler.map_err(|error| Failure::because("cannot run the tasks of the site", &error))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{bound}/");
     let manage_url = format!("{url}@@{}", admin_ui::VIEW);
@@ -416,7 +422,7 @@ fn start(
         let (pid, data) = (std::process::id(), data.display().to_string());
         screen.json(&json!({ "url": url, "manage": manage_url, "versions": versions.url("*"), "welcome": welcome, "pid": pid, "data": data }))?;
         screen.flush()?;
-        return Ok((commands, manage, mail));
+        return Ok((commands, manage, mail, scheduler));
     }
     screen.line(&format!("Bough serves {} at {url}", data.display()))?;
     screen.line(&format!("and its versions at {}/", versions.url("NAME")))?;
@@ -434,7 +440,7 @@ fn start(
     }
     screen.line("Stop with Ctrl-C")?;
     screen.flush()?;
-    Ok((commands, manage, mail))
+    Ok((commands, manage, mail, scheduler))
 }
 
 /// Opens the folder; waits for a command that has it, not for another server.

@@ -43,6 +43,9 @@ pub mod side_space {
     /// What came of messages: key `m` and the oid, `d` with the moment of the next try (8 bytes, big-endian) and the oid, and
     /// `seen`.
     pub const MAIL: u8 = 10;
+    /// Tasks: key the task's oid (16 bytes) for how it stands, and behind that `r` and `u64::MAX` less the microseconds
+    /// since 1970 at which a run began (8, big-endian).
+    pub const TASKS: u8 = 20;
 }
 
 /// Longest key in bytes.

@@ -1,5 +1,6 @@
 //! The command line from outside: the real program, in folders of its own, with and without a server.
 
+mod cases;
 mod commands;
 mod export;
 mod import;
@@ -7,6 +8,7 @@ mod mail;
 mod rights;
 mod server;
 mod support;
+mod tasks;
 mod tls;
 mod tour;
 mod tutorial;

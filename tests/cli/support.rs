@@ -188,10 +188,24 @@ impl Server {
 
     /// The status, the head and the body of the answer to a request with these headers.
     pub(crate) fn ask(&self, url: &str, headers: &[(&str, &str)]) -> (u16, String, String) {
+        self.send("GET", url, headers, "")
+    }
+
+    /// The same for a request of any kind, with this body.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(stream, "GET {url} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        write!(stream, "{method} {url} HTTP/1.1\r\n{headers}{length}Connection: close\r\n\r\n{body}")
+            .unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();

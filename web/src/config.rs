@@ -8,6 +8,7 @@ use crate::access_log::AccessLog;
 use crate::auth::{Accounts, EmergencyUser, PasswordCost};
 use crate::hosts::{AddressRange, HostTable};
 use crate::pages::Pages;
+use crate::tasks::Tasks;
 
 /// Bounds on what one request, or all of them together, may take.
 #[derive(Clone, Debug)]
@@ -98,6 +99,8 @@ pub struct Config {
     pub upload_folder: Option<PathBuf>,
     /// The accounts, where the program works with them, too; all at work on one site must be clones of one another.
     pub accounts: Option<Accounts>,
+    /// The tasks, where the program runs them, too; all at work on one site must be clones of one another.
+    pub tasks: Option<Tasks>,
     /// What hashing a password costs, where there are no `accounts` yet.
     pub password_cost: PasswordCost,
     /// Who may everything while this runs, by name and password with each request, if anybody.

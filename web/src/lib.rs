@@ -30,6 +30,7 @@ mod serve;
 pub mod starter;
 mod stream;
 pub mod survey;
+pub mod tasks;
 mod template;
 mod tls;
 mod types;

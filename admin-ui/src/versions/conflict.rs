@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Resolution, Side};
 use bough_core::rank::Rank;
-use bough_core::{CellKey, Content, Name, ObjectPath, Oid, Value};
+use bough_core::{Content, Name, ObjectPath, Oid, Value};
 use bough_store::version::{Made, VersionConflict, VersionError};
 use bough_web::pages::{PageAnswer, PageError};
 

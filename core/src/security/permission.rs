@@ -33,6 +33,8 @@ pub const UNDO: &str = "Undo changes";
 pub const VERSIONS: &str = "Use versions";
 /// To say what content may do in a browser.
 pub const POLICY: &str = "Change content policy";
+/// To see and run tasks, and to make and change them.
+pub const TASKS: &str = "Run tasks";
 /// To pack, check, back up and configure the site.
 pub const SITE: &str = "Manage site";
 /// To see the management pages.
@@ -70,7 +72,7 @@ const EDITING: &[&str] = &[MANAGER, EDITOR, OWNER];
 const WRITING: &[&str] = &[MANAGER, EDITOR];
 const MANAGING: &[&str] = &[MANAGER];
 
-const BUILT_IN: [(&str, &str, &[&str]); 16] = [
+const BUILT_IN: [(&str, &str, &[&str]); 17] = [
     (VIEW, "See an object.", PUBLIC),
     (LIST, "See what is in a folder.", PUBLIC),
     (HISTORY, "See who changed what and when, and how it was before.", EDITING),
@@ -86,6 +88,7 @@ const BUILT_IN: [(&str, &str, &[&str]); 16] = [
     (TAKE_OWNERSHIP, "Become the owner of an object.", MANAGING),
     (USERS, "See, make and change users and groups.", MANAGING),
     (POLICY, "Say what content may do in a browser.", MANAGING),
+    (TASKS, "See and run tasks, make and change them.", MANAGING),
     (SITE, "Pack, check, back up and configure the site.", MANAGING),
 ];
 

@@ -1,5 +1,6 @@
 //! What one may, why, and what one may change: tables first, then laws on random sites.
 
+mod acting;
 mod attacks;
 mod decide;
 mod explained;
@@ -42,6 +43,8 @@ fn types() -> Arc<TypeRegistry> {
     for (of, container, guards) in kinds {
         types.register(PlainType(TypeSchema { container, guards, ..TypeSchema::new(of, of).unwrap() }));
     }
+    let robot = TypeSchema::new("robot", "robot").unwrap();
+    types.register(PlainType(TypeSchema { acts_as_owner: true, ..robot }));
     Arc::new(types)
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::permission::{ADD, EDIT, OWNER, PERMISSIONS, POLICY, PROPERTIES, TAKE_OWNERSHIP};
+use super::permission::{ADD, EDIT, OWNER, PERMISSIONS, POLICY, PROPERTIES, SITE, TAKE_OWNERSHIP};
 use super::policy::{Policy, Spot, Standing};
 use super::principal::{Actor, Principal, user, user_folder};
 use crate::migration::EDITION;
@@ -149,6 +149,7 @@ impl Judge<'_> {
             let delete = self.policy.types.guards(object.type_name()).delete;
             return self.need(change.oid, &CellKey::Place, delete, object.oid());
         }
+        self.acting(change, Some(&object))?;
         change.cells.iter().try_for_each(|(key, content)| self.cell(change, &object, key, content.as_ref()))
     }
 
@@ -176,6 +177,7 @@ impl Judge<'_> {
         };
         let Guards { add, delete, .. } = self.policy.types.guards(type_of(change));
         self.need(change.oid, &CellKey::Place, add, container)?;
+        self.acting(change, None)?;
         // It was there before its making was taken back.
         if self.policy.here.last_place(change.oid)?.is_some_and(|last| last.parent != place.parent) {
             self.need(change.oid, &CellKey::Place, delete, change.oid)?;
@@ -200,6 +202,30 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What acts with its owner's rights is told by him what to do, in person, or by those who run the site. Else whoever
+    /// may change it could do whatever its owner may.
+    fn acting(&mut self, change: &ObjectChange, before: Option<&Object>) -> Result<(), ReadError> {
+        let type_name = type_of(change).or(before.and_then(Object::type_name));
+        let schema = type_name.and_then(|name| self.policy.types.schema(name.as_str()));
+        let says = |key: &CellKey| matches!(key, CellKey::Attribute(_) | CellKey::Owner | CellKey::Type);
+        let said = change.cells.iter().map(|(key, _)| key).find(|key| says(key));
+        let Some(key) = said.filter(|_| schema.is_some_and(|schema| schema.acts_as_owner)) else {
+            return Ok(());
+        };
+        let owner = match cell_of(change, &CellKey::Owner) {
+            Some(Some(Content::Owner(owner))) => Some(*owner),
+            Some(_) => None,
+            None => before.and_then(Object::owner),
+        };
+        let is_in_person = self.policy.actor.within.is_none();
+        match owner {
+            Some(owner) if !(is_in_person && self.is_self(owner)) => {
+                self.need(change.oid, key, SITE, Oid::ROOT)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where something lands that is put into `parent`; none where that leads nowhere.

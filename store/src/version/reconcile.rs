@@ -327,7 +327,11 @@ impl ThreeSides<'_> {
 
 /// Whether an object is there on both sides, in different editions of its type. Then it stays in the version as it is: a
 /// part of it would be in none, and an update finds the rest merged.
-fn is_of_other_edition(planned: &Planned<'_>, version: &Snapshot, oid: Oid) -> Result<bool, VersionError> {
+fn is_of_other_edition(
+    planned: &impl bough_core::Snapshot,
+    version: &Snapshot,
+    oid: Oid,
+) -> Result<bool, VersionError> {
     let (Some(there), Some(here)) = (planned.object(oid)?, version.object(oid)?) else { return Ok(false) };
     let edition = |object: &Object| object.attribute(EDITION).map(|cell| cell.content.clone());
     Ok(edition(&there) != edition(&here))

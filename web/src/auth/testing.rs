@@ -23,8 +23,13 @@ impl Clock for Time {
     }
 }
 
+/// 08:00 on 15 January 2027, in UTC.
+pub(crate) fn time() -> Time {
+    Time(Arc::new(AtomicU64::new(1_800_000_000_000_000)))
+}
+
 pub(crate) fn store() -> (Database, Time) {
-    let time = Time(Arc::new(AtomicU64::new(1_800_000_000_000_000)));
+    let time = time();
     let options = Options { clock: Arc::new(time.clone()), ..Options::new(built_in_types()) };
     (Database::in_memory(options).unwrap(), time)
 }

@@ -82,6 +82,12 @@ impl Way {
         Ok(Self { access: visit.access.clone(), version, is_past, deadline, done: Mutex::default() })
     }
 
+    /// The way out of the public site for somebody for whom the site does something by itself.
+    pub(crate) fn of_owner(access: &Access) -> Self {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        Self { access: access.clone(), version: None, is_past: false, deadline, done: Mutex::default() }
+    }
+
     /// Says that the work of the call begins, for the first time or again.
     pub fn begin_try(&self) {
         self.done.lock().asked = 0;

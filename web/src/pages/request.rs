@@ -35,6 +35,7 @@ use crate::publisher::visit::{Asked, Visit};
 use crate::publisher::{Failure, Publisher, form};
 use crate::rest::told;
 use crate::survey::{Survey, SurveyError};
+use crate::tasks::Tasks;
 use crate::types::page::markdown;
 use crate::urlencoded;
 
@@ -302,6 +303,11 @@ impl PageRequest {
     /// The accounts of the site.
     pub fn accounts(&self) -> &Accounts {
         &self.publisher.accounts
+    }
+
+    /// The tasks of the site.
+    pub fn tasks(&self) -> &Tasks {
+        &self.publisher.tasks
     }
 
     /// What the session of this browser is called in lists, if it is logged in.

@@ -10,7 +10,7 @@ use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, ObjectType,
 use bough_core::security::Warrant;
 use bough_core::security::permission::VIEW;
 use bough_core::{Name, Object, Value};
-use bough_store::Note;
+use bough_store::{LineId, Note};
 
 use super::deliver::{Document, Payload, redirect};
 use super::receive::media_essence;
@@ -19,6 +19,7 @@ use super::{Failure, Publisher, Step, entitle};
 use crate::content::headers::Guard;
 use crate::error::PublishError;
 use crate::outside::Way;
+use crate::tasks::{Outcome, TASK};
 use crate::urlencoded;
 
 /// Longest form with the arguments of a method.
@@ -66,6 +67,7 @@ impl Publisher {
         let called = Called { object, method, of };
         Ok(Step::Later(Box::new(move || {
             let answer = match writes {
+                true if called.object.is_a(TASK) => publisher.run_task(&asked, &visit, &called),
                 true => publisher.call_writing(&asked, &visit, &called),
                 false => publisher.call_reading(&asked, &visit, &called),
             };
@@ -128,6 +130,30 @@ impl Publisher {
         let mut now = visit.clone();
         now.snapshot = visit.database.snapshot();
         self.reply(asked, &now, called, reply)
+    }
+
+    /// Runs a task for whoever asks, with the rights of its owner. What a version says of it does not count.
+    fn run_task(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        called: &Called,
+    ) -> Result<Response<Body>, PublishError> {
+        if visit.database.line() != LineId::TRUNK {
+            let why = "a task runs on the public site only: merge the version first";
+            return Err(MethodError::Refused(why.into()).into());
+        }
+        let refused = |why: String| PublishError::from(MethodError::Refused(why));
+        let run = self.tasks.run_now(called.object.oid(), visit.access.actor().name());
+        let run = run.map_err(|error| refused(error.to_string()))?;
+        let text = match &run.outcome {
+            Outcome::Failed { why, .. } => return Err(refused(format!("the task failed: {why}"))),
+            Outcome::Done { .. } => match run.tid() {
+                Some(tid) => self.database.commit_record(tid)?.sentence + &format!(" ({tid})"),
+                None => "The task ran and changed nothing".to_owned(),
+            },
+        };
+        self.reply(asked, visit, called, Reply::Value(Value::from(text + "\n")))
     }
 
     fn reply(

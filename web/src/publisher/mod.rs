@@ -67,7 +67,7 @@ use self::visit::{Asked, Visit};
 use crate::access_log::{Entry, Recorder};
 use crate::auth::{Accounts, EmergencyUser};
 use crate::config::{Config, Limits};
-use crate::content::headers::{self};
+use crate::content::headers;
 use crate::content::same_origin::same_origin;
 use crate::content::sanitise::Sanitised;
 use crate::error::PublishError;
@@ -76,6 +76,7 @@ use crate::hosts::{AddressRange, HostTable, NO_HOST, Origin, host_name, is_local
 use crate::pages::Pages;
 use crate::rest::prefers_json;
 use crate::serve::OwnTls;
+use crate::tasks::Tasks;
 use crate::template::{Bounds, Templates};
 use crate::types::{file, folder, link};
 
@@ -97,6 +98,8 @@ pub(crate) struct Publisher {
     emergency_user: Option<EmergencyUser>,
     /// The pages that the application adds.
     pub(crate) added: Vec<Arc<dyn Pages>>,
+    /// What runs by itself.
+    pub(crate) tasks: Tasks,
     templates: Templates,
     compressed: Compressed,
     sanitised: Sanitised,
@@ -131,6 +134,7 @@ impl Publisher {
         Self {
             accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
             emergency_user: config.emergency_user,
+            tasks: config.tasks.unwrap_or_else(|| Tasks::new(&database)),
             database,
             hosts: config.hosts,
             trusted_proxies: config.trusted_proxies,
@@ -628,7 +632,7 @@ fn options() -> Response<Body> {
     response
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),

@@ -46,6 +46,7 @@ pub(super) struct NewVersion {
     pub(super) name: String,
     #[serde(default)]
     pub(super) title: String,
+    /// Who is answerable for it; whoever asks if nobody is named.
     #[serde(default)]
     pub(super) owner: String,
     /// The commit or the time as of which it shows the site; now if none is named.

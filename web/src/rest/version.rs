@@ -63,8 +63,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, PublishError> {
 pub(super) fn create(call: &Call<'_>) -> Result<Answer, PublishError> {
     let wanted: dto::NewVersion = call.json()?;
     let at = wanted.at.as_deref().map(|text| call.moment(text)).transpose()?;
-    let new = NewVersion { name: wanted.name, title: wanted.title, owner: wanted.owner, at };
-    let note = call.note(format!("Opened version {}", new.name), Kind::Edit);
+    let note = call.note(format!("Opened version {}", wanted.name), Kind::Edit);
+    let owner = if wanted.owner.is_empty() { note.principal.clone() } else { wanted.owner };
+    let new = NewVersion { name: wanted.name, title: wanted.title, owner, at };
     let made = call.database().open_version(&new, note)?;
     let described = described(call, &made.version_info()?)?;
     Ok(Answer::ok(&described)?.created(Some(described.href)))

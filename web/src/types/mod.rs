@@ -19,9 +19,10 @@ use bough_core::security::{GROUP, GROUPS, ROLES, USER, USERS, permission};
 use bough_core::{Name, Value};
 
 use crate::mail::USE_MAIL_HOSTS;
+use crate::tasks::task_type;
 
-/// The types that every site has: folder, page, template, file, image and link, those of users, and those through which
-/// something leaves the site. Applications add theirs.
+/// The types that every site has: folder, page, template, file, image, link and task, those of users, and those through
+/// which something leaves the site. Applications add theirs.
 pub fn built_in_types() -> TypeRegistry {
     let mut types = TypeRegistry::default();
     let declared = [folder_schema(), page_schema(), template_schema(), link_schema()];
@@ -35,6 +36,10 @@ pub fn built_in_types() -> TypeRegistry {
     }
     if let Err(error) = add_connections(&mut types) {
         unreachable!("BUG: a built-in type has an illegal name: {error}");
+    }
+    match task_type() {
+        Ok(task) => types.register(task),
+        Err(error) => unreachable!("BUG: the type of tasks has an illegal name: {error}"),
     }
     types
 }
@@ -184,7 +189,8 @@ mod tests {
     fn a_folder_takes_everything_and_no_other_built_in_type_takes_anything() {
         let types = built_in_types();
         let page = Name::new("page").unwrap();
-        for name in ["file", "folder", "group", "image", "link", "page", "template", "user", "users"] {
+        for name in ["file", "folder", "group", "image", "link", "page", "task", "template", "user", "users"]
+        {
             let schema = types.schema(name).unwrap();
             assert_eq!(schema.takes(&page), name == "folder", "{name}");
             assert_eq!(schema.applicable, name == "template", "{name}");

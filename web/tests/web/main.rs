@@ -19,6 +19,7 @@ mod server;
 mod site;
 mod starter;
 mod survey;
+mod tasks;
 mod templates;
 mod tls;
 mod types;
