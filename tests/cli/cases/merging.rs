@@ -81,3 +81,21 @@ fn case_26_the_undo_of_a_merge_names_the_later_edit_and_can_leave_it() {
     fork.merge_over_http();
     fork.shows(&[("/a", "Later"), ("/b", "Mine")], &[]);
 }
+
+#[test]
+fn case_34_every_page_that_a_template_of_the_version_makes_otherwise_is_named_before_the_merge() {
+    let fork = Fork::of(&["/a One", "/b One"]);
+    fork.cli("set /layout.html source=new:{{title}} --version v");
+    let pages = fork.cli("version pages v");
+    for page in ["  /a  looks different  (by /layout.html)", "  /b  looks different  (by /layout.html)"] {
+        assert!(pages.lines().any(|line| line == page), "{pages}");
+    }
+    let told = fork.rest("GET /@@versions/v/pages", &Json::Null);
+    let page = |url: &str| told["items"].as_array().unwrap().iter().find(|page| page["url"] == url).cloned();
+    assert_eq!(page("/a").unwrap()["because"], json!(["/layout.html"]));
+    assert!(page("/style.css").is_none(), "{told}");
+    fork.merge_over_http();
+    let (_, shown) = fork.get_text("/a");
+    assert_eq!(shown, "new:One");
+    assert!(fork.cli("version pages v").contains("none of them becomes different"));
+}

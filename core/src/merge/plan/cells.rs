@@ -79,7 +79,7 @@ impl Planner<'_> {
         }
         let editions = self.editions(oid, now.as_deref(), changes)?;
         if let Editions::Uneven(kind) = editions {
-            return self.merge_uneven(oid, kind);
+            return self.merge_uneven(oid, *kind);
         }
         if let Editions::Brought(brought) = &editions {
             self.merge_brought(oid, now.as_deref(), brought)?;

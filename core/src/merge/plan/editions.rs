@@ -23,7 +23,7 @@ pub(super) enum Editions {
     /// They were different.
     Brought(Box<Brought>),
     /// They are, and no function makes them one.
-    Uneven(ConflictKind),
+    Uneven(Box<ConflictKind>),
 }
 
 impl Planner<'_> {
@@ -56,7 +56,7 @@ impl Planner<'_> {
             Err(found) => found,
         };
         let [parent, version] = [parent, &version].map(|side| edition_of(side).ok());
-        Ok(Editions::Uneven(ConflictKind::Edition { parent, version, why: found.to_string() }))
+        Ok(Editions::Uneven(Box::new(ConflictKind::Edition { parent, version, why: found.to_string() })))
     }
 
     fn brought(
