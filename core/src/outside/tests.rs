@@ -33,6 +33,9 @@ fn tree(attributes: &[(&str, Value)]) -> MemoryTree {
     tree
 }
 
+/// What is set for all versions, what is used instead, what is set for single ones; what comes of reading and of writing.
+type Case = (&'static str, [Option<Value>; 3], [Result<&'static str, Because>; 2]);
+
 /// What comes of reading and of writing: the path of the connection that is used, or why none.
 fn check(tree: &MemoryTree, from: Origin<'_>, expected: [Result<&str, Because>; 2], what: &str) {
     for (intent, expected) in [Intent::Read, Intent::Write].into_iter().zip(expected) {
@@ -55,8 +58,7 @@ fn case_33_a_connection_does_in_versions_what_the_trunk_says_and_nothing_where_i
     let nothing = blocked(Because::NoOther);
     let reading = [Ok("/api"), Err(Because::ReadOnly)];
     let instead = [Ok("/test"), Ok("/test")];
-    // What holds for all versions, what is used instead, what holds for this one.
-    let table: [(&str, [Option<Value>; 3], [Result<&str, Because>; 2]); 27] = [
+    let table: [Case; 27] = [
         ("nothing said", [None, None, None], block),
         ("cleared", [Some(Value::Null), None, Some(Value::Null)], block),
         ("empty", [Some(text("")), None, None], block),

@@ -141,7 +141,9 @@ impl Transport for Smtp {
             Ok(_) => Ok(()),
             Err(error) => {
                 let mut reason = error.to_string();
-                if let Some(cause) = std::error::Error::source(&error) {
+                // Some errors repeat their cause, some do not.
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                if let Some(cause) = cause.filter(|cause| !reason.contains(cause.as_str())) {
                     reason = format!("{reason}: {cause}");
                 }
                 Err(SendError { reason, is_permanent: error.is_permanent() })
