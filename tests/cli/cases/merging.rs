@@ -95,7 +95,6 @@ fn case_34_every_page_that_a_template_of_the_version_makes_otherwise_is_named_be
     assert_eq!(page("/a").unwrap()["because"], json!(["/layout.html"]));
     assert!(page("/style.css").is_none(), "{told}");
     fork.merge_over_http();
-    let (_, shown) = fork.get_text("/a");
-    assert_eq!(shown, "new:One");
+    assert_eq!(fork.found("/a"), "new:One");
     assert!(fork.cli("version pages v").contains("none of them becomes different"));
 }
