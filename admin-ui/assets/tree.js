@@ -51,3 +51,14 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+
+// Where the tree stands beside the page it is always there, and says so to those who do not see that.
+const side = document.querySelector(".side > details");
+if (side instanceof HTMLDetailsElement) {
+  const isBeside = matchMedia("(min-width: 60.01rem)");
+  const follow = () => {
+    side.open = isBeside.matches;
+  };
+  follow();
+  isBeside.addEventListener("change", follow);
+}

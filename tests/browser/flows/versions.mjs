@@ -209,9 +209,9 @@ export const flows = [
     },
   },
   {
-    name: "every page that a changed template shows otherwise is named before the merge, with and without scripts",
+    name: "every page that a changed template shows otherwise is named before the merge",
     async run({ page, expect, login, axe, cli }) {
-      for (let nth = 0; nth < 130; nth += 1) cli(["add", `/many-${nth}`, "page", "body=x"]);
+      for (let nth = 0; nth < 130; nth += 1) cli(["add", `/many-${nth}`, "--type", "page", "--set", "body=x"]);
       await login();
       await make(page, "New layout", "new-layout");
       const layout = cli(["cat", "/layout.html", "source"]);
