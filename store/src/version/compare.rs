@@ -123,12 +123,32 @@ impl Database {
         Ok(Snapshot::at(engine, state.parent, state.base)?)
     }
 
-    /// Every object that may differ between two states; more than those do no harm. Costs by the commits between them.
+    /// Every object that the line changed after one commit of it and up to another; none where those are more than
+    /// `most`, in more than `most` commits. Costs no more than that.
     ///
     /// # Errors
     /// When the store cannot be read, or no longer knows what lies between.
-    pub fn touched_between(&self, a: &Snapshot, b: &Snapshot) -> Result<BTreeSet<Oid>, HistoryError> {
-        self.inner.engine.touched_between(a.view(), b.view())
+    pub fn touched(
+        &self,
+        after: Tid,
+        up_to: Tid,
+        most: usize,
+    ) -> Result<Option<BTreeSet<Oid>>, HistoryError> {
+        let engine = &self.inner.engine;
+        let mut commits = Vec::new();
+        engine.commits_from(self.line, (after, u32::MAX), up_to, &mut |at| {
+            commits.push(at);
+            if commits.len() <= most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        let mut found = BTreeSet::new();
+        for at in &commits {
+            if commits.len() > most || found.len() > most {
+                return Ok(None);
+            }
+            let head = engine.retried(|| engine.head_at(self.line, *at))?;
+            found.extend(head.entries.iter().map(EntryDisk::oid));
+        }
+        Ok((found.len() <= most).then_some(found))
     }
 
     /// How many commits the parent line has got since this version's base, counted up to `limit`.

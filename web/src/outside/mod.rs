@@ -78,7 +78,8 @@ impl Way {
             LineId::TRUNK => None,
             _ => Some(visit.database.version_info()?.name),
         };
-        let is_past = visit.now.is_some();
+        // What is only looked at to see what it would be like changes nothing outside, as the past does not.
+        let is_past = visit.now.is_some() || visit.is_looked_at;
         Ok(Self { access: visit.access.clone(), version, is_past, deadline, done: Mutex::default() })
     }
 

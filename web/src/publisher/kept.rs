@@ -9,6 +9,8 @@
 //! - Only what anybody would get is kept: made for nobody known, of the public line as it is, asked without a query.
 //! - Whoever asks is asked about his rights each time, before anything that is kept is looked for.
 //! - What is not known to have stayed the same counts as changed.
+//! - Changes are known from point to point: what was changed in between and changed back does not show. So a page is kept
+//!   only if it was made at such a point.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use quick_cache::sync::Cache;
 use crate::conditional::Etag;
 
 /// With more objects changed between two requests than this, it is quicker to make the pages again.
-const OBJECTS_MAX: usize = 2_000;
+const OBJECTS_MAX: usize = 500;
 /// Of how many facts it is known when they changed last.
 const FACTS_MAX: usize = 200_000;
 /// How long a page with what it was made from may be thought to be, in bytes.
@@ -75,7 +77,6 @@ pub(crate) struct Kept {
 }
 
 /// When which facts became otherwise.
-#[derive(Default)]
 struct Changes {
     /// Before this nothing is known.
     floor: Tid,
@@ -86,10 +87,11 @@ struct Changes {
 }
 
 impl Kept {
-    /// None yet; of all together there will be at most so many bytes.
-    pub(crate) fn new(bytes_max: u64) -> Self {
+    /// None yet; of all together there will be at most so many bytes. `head` is the newest commit.
+    pub(crate) fn new(bytes_max: u64, head: Tid) -> Self {
         let count = (bytes_max / PAGE_BYTES_EXPECTED).max(16) as usize;
-        Self { pages: Cache::with_weighter(count, bytes_max, ByBytes), changes: RwLock::default() }
+        let changes = Changes { floor: head, upto: head, changed: HashMap::new() };
+        Self { pages: Cache::with_weighter(count, bytes_max, ByBytes), changes: RwLock::new(changes) }
     }
 
     /// The page, if it was made before and would be the same in `now`, the head of the public line.
@@ -105,9 +107,13 @@ impl Kept {
         changes.leave(&page).then_some(page)
     }
 
-    /// Keeps a page.
-    pub(crate) fn keep(&self, key: Key, page: Arc<Page>) {
-        self.pages.insert(key, page);
+    /// Keeps a page that was made of `state`, unless others looked at a later one meanwhile.
+    pub(crate) fn keep(&self, key: Key, page: Arc<Page>, database: &Database, state: &Snapshot) {
+        let mut changes = self.changes.write();
+        changes.catch_up(database, state);
+        if changes.upto == page.made {
+            self.pages.insert(key, page);
+        }
     }
 }
 
@@ -134,11 +140,8 @@ impl Changes {
     /// None where it is too much, or cannot be found out.
     fn take_in(&mut self, database: &Database, now: &Snapshot) -> Option<()> {
         let before = database.snapshot_at(self.upto).ok()?;
-        let oids = database.touched_between(&before, now).ok()?;
-        if oids.len() > OBJECTS_MAX {
-            return None;
-        }
         let tid = now.tid();
+        let oids = database.touched(self.upto, tid, OBJECTS_MAX).ok()??;
         let changed = &mut self.changed;
         differing_facts(&before, now, oids, &mut |fact, _| changed.extend([(fact, tid)])).ok()
     }

@@ -35,6 +35,15 @@ pub(crate) struct Onlooker {
     pub(crate) line: Database,
 }
 
+/// Which state of the line is looked at.
+#[derive(Clone, Copy)]
+pub(crate) enum State<'a> {
+    /// As it is.
+    Head(&'a Snapshot),
+    /// As it would be. Nobody is shown there what he may not see as it is.
+    Planned(&'a Snapshot),
+}
+
 /// What was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -50,12 +59,16 @@ impl Publisher {
     pub(crate) fn look(
         self: &Arc<Self>,
         onlooker: &Onlooker,
-        state: &Snapshot,
+        state: State<'_>,
         url: &str,
         reads: Option<&Reads>,
     ) -> Result<Seen, PublishError> {
         let request = Request::builder().method(Method::GET).uri(url).body(());
         let (parts, ()) = request.map_err(|error| PublishError::Reply(error.to_string()))?.into_parts();
+        let (state, is_planned) = match state {
+            State::Head(state) => (state, false),
+            State::Planned(state) => (state, true),
+        };
         let state = reads.map_or_else(|| state.clone(), |reads| state.noting(reads));
         let shown = OnceLock::new();
         if onlooker.line.line() != LineId::TRUNK {
@@ -68,6 +81,7 @@ impl Publisher {
             version_host: None,
             shown,
             state: Some(state),
+            is_planned,
             actor: OnceLock::from(onlooker.actor.clone()),
             received: Received::Nothing,
             // The same for every look, as error pages show it.

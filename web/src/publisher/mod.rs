@@ -131,6 +131,7 @@ impl Publisher {
         let limits = config.limits;
         let bounds = Bounds { fuel: limits.template_fuel, page_bytes_max: limits.page_bytes_max };
         let run = [RandomState::new(), RandomState::new()];
+        let kept = Kept::new(limits.kept_bytes_max, database.head());
         Self {
             accounts: config.accounts.unwrap_or_else(|| Accounts::new(&database, config.password_cost)),
             emergency_user: config.emergency_user,
@@ -142,7 +143,7 @@ impl Publisher {
             templates: Templates::new(bounds),
             compressed: Compressed::new(limits.compressed_bytes_max),
             sanitised: Sanitised::new(limits.sanitised_bytes_max),
-            kept: Kept::new(limits.kept_bytes_max),
+            kept,
             blocking_jobs: Arc::new(Semaphore::new(limits.blocking_jobs_max.max(1))),
             receiver: Receiver::new(&limits, config.upload_folder),
             log: Recorder::start(config.access_log),
@@ -198,6 +199,7 @@ impl Publisher {
             version_host,
             shown,
             state: None,
+            is_planned: false,
             actor: OnceLock::new(),
             received,
             id,
@@ -456,7 +458,7 @@ impl Publisher {
         let links = Links { base_url, before, top: top.oid() };
         let types = Arc::clone(self.database.types());
         let here: SharedSnapshot = Arc::new(snapshot.clone());
-        let is_elsewhere = shown.is_some() || moment.is_some();
+        let is_elsewhere = shown.is_some() || moment.is_some() || asked.is_planned;
         let head = is_elsewhere.then(|| Arc::new(self.database.snapshot()) as SharedSnapshot);
         let actor = match shown.and_then(|shown| shown.actor.clone()) {
             Some(actor) => actor,
@@ -475,6 +477,7 @@ impl Publisher {
             links,
             only_below,
             is_fixed,
+            is_looked_at: asked.state.is_some(),
         })
     }
 

@@ -103,7 +103,7 @@ impl Publisher {
         Ok(Step::Later(Box::new(move || {
             let page = publisher.make(&asked, &visit, &here, content, policy, &guard);
             let page = Arc::new(page.map_err(|error| Failure::at(error, &visit, &here))?);
-            publisher.kept.keep(key, Arc::clone(&page));
+            publisher.kept.keep(key, Arc::clone(&page), &publisher.database, &visit.snapshot);
             let document = document(&page, guard, canonical);
             publisher.send_now(&asked, &visit, document).map_err(|error| Failure::at(error, &visit, &here))
         })))

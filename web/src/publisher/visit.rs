@@ -40,6 +40,8 @@ pub(crate) struct Asked {
     pub(crate) shown: OnceLock<Shown>,
     /// The state that is shown instead of the line's head, where nobody asked over HTTP.
     pub(crate) state: Option<Snapshot>,
+    /// Whether that is a state which nobody made yet, where nobody may more than he may at the trunk's head.
+    pub(crate) is_planned: bool,
     /// Who asks, as soon as that is known.
     pub(crate) actor: OnceLock<Actor>,
     /// What it carried.
@@ -119,6 +121,8 @@ pub(crate) struct Visit {
     pub(crate) only_below: Option<Arc<Object>>,
     /// Whether a commit was named, so that the answer is the same for ever.
     pub(crate) is_fixed: bool,
+    /// Whether it is only found out what would be shown.
+    pub(crate) is_looked_at: bool,
 }
 
 impl Visit {

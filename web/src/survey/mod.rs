@@ -8,7 +8,7 @@
 //! # Invariants
 //! - Both looks are those of whoever asks, so nothing is told that he may not see.
 //! - What is told to be different is different: both answers were made, by the code that answers requests.
-//! - A survey goes on behind where it was, however long ago that was; what it is about stays as it was planned.
+//! - A survey goes on behind where it was. Where that is, is said by numbers of objects, which tell nobody what they are called.
 //!
 //! Not looked at: what acquired templates and methods show under further names below an object, and queries.
 
@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::error::PublishError;
 use crate::hosts::Origin;
 use crate::publisher::Publisher;
-use crate::publisher::look::{Onlooker, Seen};
+use crate::publisher::look::{Onlooker, Seen, State};
 
 /// How many reasons are named for one page.
 const REASONS_MAX: usize = 3;
@@ -207,29 +207,32 @@ impl Survey {
     /// Goes on from where an earlier survey of the same merge was.
     ///
     /// # Errors
-    /// [`SurveyError::Cursor`] where that is no place.
+    /// [`SurveyError::Cursor`] where that is no place, or none any more.
     pub fn resume(&mut self, next: &str) -> Result<(), SurveyError> {
         let wrong = || SurveyError::Cursor(next.chars().take(200).collect());
-        let types = self.publishers[0].database.types();
-        self.part = match next.split_once(':').ok_or_else(wrong)? {
-            ("present", path) => {
-                let path = ObjectPath::parse(path).map_err(|_| wrong())?;
-                let top_url = self.top_url.clone();
-                Part::Present(Walk::behind(&self.outlook.before, types, self.top, top_url, path.names())?)
+        let oid = |text: &str| text.parse::<Oid>().map_err(|_| wrong());
+        let types = Arc::clone(self.publishers[0].database.types());
+        let steps: Vec<&str> = next.split(':').collect();
+        self.part = match *steps {
+            ["present", last] => {
+                let state = &self.outlook.before;
+                let names = names_below(state, oid(last)?, self.top)?.ok_or_else(wrong)?;
+                Part::Present(Walk::behind(state, &types, self.top, self.top_url.clone(), &names)?)
             }
-            ("coming", nth) if !nth.contains(':') => {
-                let nth: usize = nth.parse().map_err(|_| wrong())?;
-                if nth > self.placed.len() {
-                    return Err(wrong());
-                }
-                Part::Coming(nth, None)
-            }
-            ("coming", rest) => {
-                let (nth, path) = rest.split_once(':').ok_or_else(wrong)?;
-                let nth: usize = nth.parse().map_err(|_| wrong())?;
-                let path = ObjectPath::parse(path).map_err(|_| wrong())?;
-                let Some((oid, url)) = self.coming(nth)? else { return Err(wrong()) };
-                Part::Coming(nth, Some(Walk::behind(&self.outlook.after, types, oid, url, path.names())?))
+            ["coming"] => Part::Coming(0, None),
+            ["coming", placed, ref rest @ ..] => {
+                let placed = oid(placed)?;
+                let nth = self.placed.iter().position(|one| *one == placed).ok_or_else(wrong)?;
+                let walk = match (rest, self.coming(nth)?) {
+                    ([], _) => None,
+                    ([last], Some((_, url))) => {
+                        let state = &self.outlook.after;
+                        let names = names_below(state, oid(last)?, placed)?.ok_or_else(wrong)?;
+                        Some(Walk::behind(state, &types, placed, url, &names)?)
+                    }
+                    _ => return Err(wrong()),
+                };
+                Part::Coming(nth, walk)
             }
             _ => return Err(wrong()),
         };
@@ -263,14 +266,14 @@ impl Survey {
             Part::Present(walk) => {
                 let Some(stop) = walk.next(&self.outlook.before, &types)? else {
                     self.part = Part::Coming(0, None);
-                    return Ok(Some("coming:0".to_owned()));
+                    return Ok(Some("coming".to_owned()));
                 };
                 if is_internal(&stop) {
                     walk.skip_inside();
                 } else {
                     self.look_at_present(&stop, surveyed)?;
                 }
-                Ok(Some(format!("present:{}", ObjectPath::from(stop.names))))
+                Ok(Some(format!("present:{}", stop.oid)))
             }
             Part::Coming(nth, walk) => {
                 let nth = *nth;
@@ -283,7 +286,7 @@ impl Survey {
                 };
                 let Some(stop) = walk.next(&self.outlook.after, &types)? else {
                     self.part = Part::Coming(nth + 1, None);
-                    return Ok((nth + 1 < self.placed.len()).then(|| format!("coming:{}", nth + 1)));
+                    return Ok(self.placed.get(nth + 1).map(|placed| format!("coming:{placed}")));
                 };
                 if is_internal(&stop) {
                     walk.skip_inside();
@@ -291,7 +294,7 @@ impl Survey {
                     self.look_at_coming(&stop, self.placed[nth], surveyed)?;
                 }
                 self.part = Part::Coming(nth, Some(walk));
-                Ok(Some(format!("coming:{nth}:{}", ObjectPath::from(stop.names))))
+                Ok(Some(format!("coming:{}:{}", self.placed[nth], stop.oid)))
             }
         }
     }
@@ -311,13 +314,13 @@ impl Survey {
 
     fn look_at_present(&self, stop: &Stop, surveyed: &mut Surveyed) -> Result<(), SurveyError> {
         let reads = Reads::default();
-        let before = self.look(0, &self.outlook.before, &stop.url, Some(&reads))?;
+        let before = self.look(&stop.url, Some(&reads))?;
         surveyed.looked_at += u64::from(is_something(&before));
         let because = self.because(&reads);
         if because.is_empty() {
             return Ok(());
         }
-        let after = self.look(1, &self.outlook.after, &stop.url, None)?;
+        let after = self.look_ahead(&stop.url)?;
         surveyed.compared += 1;
         if let Some(how) = difference(&before, &after) {
             let is_direct = self.changed.contains(&stop.oid);
@@ -335,8 +338,8 @@ impl Survey {
         if stood.is_some() {
             return Ok(());
         }
-        let before = self.look(0, &self.outlook.before, &stop.url, None)?;
-        let after = self.look(1, &self.outlook.after, &stop.url, None)?;
+        let before = self.look(&stop.url, None)?;
+        let after = self.look_ahead(&stop.url)?;
         surveyed.looked_at += u64::from(is_something(&after));
         surveyed.compared += 1;
         if let Some(how) = difference(&before, &after) {
@@ -347,15 +350,14 @@ impl Survey {
         Ok(())
     }
 
-    fn look(
-        &self,
-        which: usize,
-        state: &Snapshot,
-        url: &str,
-        reads: Option<&Reads>,
-    ) -> Result<Seen, SurveyError> {
-        let look = self.publishers[which].look(&self.onlooker, state, url, reads);
-        look.map_err(|error: PublishError| SurveyError::Look { url: url.to_owned(), source: Box::new(error) })
+    fn look(&self, url: &str, reads: Option<&Reads>) -> Result<Seen, SurveyError> {
+        let look = self.publishers[0].look(&self.onlooker, State::Head(&self.outlook.before), url, reads);
+        look.map_err(|error| failed(url, error))
+    }
+
+    fn look_ahead(&self, url: &str) -> Result<Seen, SurveyError> {
+        let look = self.publishers[1].look(&self.onlooker, State::Planned(&self.outlook.after), url, None);
+        look.map_err(|error| failed(url, error))
     }
 
     /// The changed objects that an answer was made from, the first of them.
@@ -404,9 +406,13 @@ impl Survey {
     }
 }
 
+fn failed(url: &str, error: PublishError) -> SurveyError {
+    SurveyError::Look { url: url.to_owned(), source: Box::new(error) }
+}
+
 /// Users are no pages.
 fn is_internal(stop: &Stop) -> bool {
-    stop.names.last().is_some_and(|name| *name == *USERS_NAME)
+    stop.names.iter().any(|name| *name == *USERS_NAME)
 }
 
 fn is_something(seen: &Seen) -> bool {
@@ -439,6 +445,14 @@ fn placed(outlook: &MergeOutlook, top: Oid) -> Result<Vec<Oid>, ReadError> {
     }
     outermost.sort();
     Ok(outermost.into_iter().map(|(_, oid)| oid).collect())
+}
+
+/// The names from a container to something in it; none where it is not in there.
+fn names_below(state: &Snapshot, oid: Oid, container: Oid) -> Result<Option<Vec<Name>>, ReadError> {
+    let Chain::Live(mut chain) = chain(state, oid)? else { return Ok(None) };
+    let Some(depth) = chain.iter().position(|object| object.oid() == container) else { return Ok(None) };
+    chain.truncate(depth);
+    Ok(Some(chain_path(&chain).names().to_vec()))
 }
 
 fn find_below(state: &Snapshot, top: Oid, names: &[Name]) -> Result<Option<Oid>, ReadError> {

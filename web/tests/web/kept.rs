@@ -106,6 +106,26 @@ async fn nobody_gets_a_page_that_was_kept_when_others_might_see_it() {
     assert_eq!(site.get("/page").await.status, 200);
 }
 
+/// A page that is made for the first time between a change and its undo, as another page was looked at before both.
+#[tokio::test]
+async fn what_was_taken_back_is_not_shown_from_what_was_kept_in_between() {
+    let site = TestSite::new();
+    site.put("/layout.html", "template", &[("source", "{{ motto }} {{ content }}")]);
+    site.set("/", "motto", "before");
+    for page in ["/a", "/b"] {
+        site.put(page, "page", &[]);
+    }
+    site.get("/a").await;
+    assert_eq!(site.get("/a").await.text().trim(), "before");
+    let secret = site.set("/", "motto", "secret");
+    assert_eq!(site.get("/b").await.text().trim(), "secret");
+    let undo = bough_store::UndoChoices::default();
+    site.database.undo(&[secret], &undo, bough_store::Note::edit("test")).unwrap();
+    for page in ["/b", "/a", "/b"] {
+        assert_eq!(site.get(page).await.text().trim(), "before", "{page}");
+    }
+}
+
 /// Whoever asks after a commit was answered sees it, however many ask and write at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_page_is_never_older_than_the_last_commit_before_it_was_asked_for() {

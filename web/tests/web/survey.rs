@@ -198,7 +198,9 @@ fn a_survey_goes_on_where_it_was() {
     }
     assert_eq!(found, whole);
     assert!(answers >= whole.len(), "one page at a time");
-    for wrong in ["", "present", "present:a", "coming:x:/", "coming:99:/", "gone:/", "present:/\u{1}"] {
+    for wrong in
+        ["", "present", "present:a", "coming:x", "coming:99:1", "gone:/", "present:/\u{1}", "coming:::"]
+    {
         let mut survey = Survey::of_merge(&draft.database, &MergeChoice::default()).unwrap();
         assert!(survey.resume(wrong).is_err(), "{wrong}");
     }
