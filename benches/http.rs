@@ -1,4 +1,5 @@
-//! One imported page over HTTP, against a bare handler that has its bytes in memory. See `benches/README.md`.
+//! One imported page over HTTP, against a bare handler that has its bytes in memory; and a rendered page that is kept, against
+//! the same made each time. See `benches/README.md`.
 
 mod harness;
 
@@ -52,9 +53,9 @@ impl Server {
         Ok(server)
     }
 
-    /// Requests a second, as `wrk` counts them.
-    fn load(&self, seconds: u32) -> anyhow::Result<f64> {
-        let url = format!("http://{}/{PAGE_URL}", self.address);
+    /// Requests a second for a URL, as `wrk` counts them.
+    fn load(&self, path: &str, seconds: u32) -> anyhow::Result<f64> {
+        let url = format!("http://{}/{path}", self.address);
         let output = Command::new("wrk")
             .args(["-t1", "-c32", &format!("-d{seconds}s"), &url])
             .output()
@@ -86,10 +87,13 @@ fn one_page(bench: &mut Bench) -> anyhow::Result<()> {
         Server::start(|address| bench.child("bare", &[&file.to_string_lossy(), &address.to_string()]))?;
     let seconds = bench.size(2, 10);
     // The site may still be opening.
-    ours.load(1).or_else(|_| ours.load(1))?;
-    bare.load(1)?;
-    let pairs = Pairs::take(PAIRS, || ours.load(seconds), || bare.load(seconds))?;
+    ours.load(PAGE_URL, 1).or_else(|_| ours.load(PAGE_URL, 1))?;
+    bare.load(PAGE_URL, 1)?;
+    let pairs = Pairs::take(PAIRS, || ours.load(PAGE_URL, seconds), || bare.load(PAGE_URL, seconds))?;
     bench.ratio("one page of 4 KiB", &pairs, "/s", Target::Min(0.7));
+    // What is asked with a query is not kept.
+    let pairs = Pairs::take(PAIRS, || ours.load("about", seconds), || ours.load("about?made", seconds))?;
+    bench.ratio("a rendered page, kept against made", &pairs, "/s", Target::Min(1.5));
     let logged = fs::read_to_string(&access_log)?.lines().count();
     anyhow::ensure!(logged > 0, "nothing in the access log");
     Ok(())
