@@ -25,6 +25,8 @@ use super::secret::secret;
 
 /// The name of the type.
 pub(crate) const TYPE: &str = "http_connection";
+/// The port of HTTP over TLS.
+const PORT: u16 = 443;
 /// How long a request takes at most where the connection does not say, in seconds, and where it says more.
 pub(crate) const SECS_DEFAULT: i64 = 10;
 const SECS_MAX: i64 = 60;
@@ -78,7 +80,8 @@ impl Settings {
             if scheme != Scheme::HTTPS && !is_here(authority.host()) {
                 return Err(wrong("a connection with a token needs an address that begins with `https://`"));
             }
-            let token = secret(&variable, authority.host()).map_err(wrong)?;
+            let port = port(&scheme, &authority);
+            let token = secret(&variable, authority.host(), port, PORT).map_err(wrong)?;
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
             let mut value =
                 value.map_err(|_| wrong(format!("the token in {variable} cannot be sent in a header")))?;
@@ -147,8 +150,7 @@ impl Settings {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
         let host = self.authority.host().trim_matches(['[', ']']);
         let is_tls = self.scheme == Scheme::HTTPS;
-        let port = self.authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await;
+        let stream = TcpStream::connect((host, port(&self.scheme, &self.authority))).await;
         let stream = stream.map_err(|error| format!("{}: {error}", self.authority))?;
         if !is_tls {
             return self.speak(stream, request).await;
@@ -184,6 +186,11 @@ impl Settings {
         connection.abort();
         answer
     }
+}
+
+/// The port of an address.
+fn port(scheme: &Scheme, authority: &Authority) -> u16 {
+    authority.port_u16().unwrap_or(if *scheme == Scheme::HTTPS { PORT } else { 80 })
 }
 
 /// The address that everything lies below.
