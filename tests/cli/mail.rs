@@ -40,6 +40,7 @@ fn case_33_messages_of_a_version_are_listed_there_and_held_after_the_merge() {
 fn a_server_logs_in_with_the_password_from_its_environment_and_sends_what_waited_while_it_was_down() {
     let (port, told) = mail_server();
     let site = Site::new();
+    let secret = format!("127.0.0.1:{port} open sesame");
     let port = format!("port={port}");
     let host = ["server=127.0.0.1", &port, "security=none", "from=site@example.org", "user=me"];
     let host = host.iter().flat_map(|set| ["--set", set]);
@@ -50,7 +51,7 @@ fn a_server_logs_in_with_the_password_from_its_environment_and_sends_what_waited
     site.ok(&["mail", "send", "/mail/call"]);
 
     let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
-    command.env("BOUGH_SECRET_MAIL", "127.0.0.1 open sesame").stdout(std::process::Stdio::null());
+    command.env("BOUGH_SECRET_MAIL", secret).stdout(std::process::Stdio::null());
     let mut server = command.spawn().unwrap();
     let heard = told.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(heard.contains("AUTH PLAIN AG1lAG9wZW4gc2VzYW1l"), "{heard}");

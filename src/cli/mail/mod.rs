@@ -17,7 +17,7 @@ queued on the public site. What came there by a merge, an undo, a restore, an im
   bough mail send /mail/NAME                 send one that is held, or try one again that failed
 
 The password of a mail server is never in the site: set `user` and `password_variable`, and start the server with that
-variable, as in BOUGH_SECRET_MAIL='mail.example.org PASSWORD'. docs/outside.md is a walk through it.";
+variable, as in BOUGH_SECRET_MAIL='mail.example.org:587 PASSWORD'. docs/outside.md is a walk through it.";
 
 /// List messages of mail hosts, and send those that are held
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]

@@ -3,8 +3,12 @@
 //! New messages are found by following the commits of the trunk, so that it costs what changed and not what is there.
 //! Only ordinary changes are looked at: what comes otherwise has no record, and is held.
 //!
-//! A message is sent at least once: the record that it was sent is written after the server took it. Between the two
-//! lies a crash at worst; then it goes again, with the same `Message-ID`.
+//! A message is sent at least once: the record that it was sent is written after the server took it. Where that is lost
+//! by a crash, it goes again, with the same `Message-ID`.
+//!
+//! # Invariants
+//! - Nothing is sent while nothing can be written: that a message is tried, and when the next time, is written before.
+//! - What is wrong with one message keeps no other from going.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -36,6 +40,8 @@ const ROUND_MAX: usize = 50;
 const SEEN_STEP: usize = 1_000;
 /// How often it is looked whether there is something to send.
 const POLL: Duration = Duration::from_secs(1);
+/// What a message says while it is tried, and where nothing was heard of that again.
+const BROKEN_OFF: &str = "the try is under way, or was broken off";
 /// How long the end of a message that is on its way is waited for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,6 +52,8 @@ pub struct Deliveries {
     /// The last commit that was looked at, and how many were since that was recorded.
     seen: Option<Tid>,
     unrecorded: usize,
+    /// What came of a message, where that could not be written yet.
+    owed: Vec<SideWrite>,
 }
 
 /// What came of a round.
@@ -67,15 +75,17 @@ impl Deliveries {
     pub fn new(database: &Database, transport: Arc<dyn Transport>) -> Result<Self, MailError> {
         let trunk = database.on(LineId::TRUNK)?;
         let seen = ledger::seen(&trunk)?;
-        Ok(Self { trunk, transport, seen, unrecorded: 0 })
+        Ok(Self { trunk, transport, seen, unrecorded: 0, owed: Vec::new() })
     }
 
     /// Takes up new messages, and tries those that are due, until `is_stopped`.
     ///
     /// # Errors
-    /// When the store cannot be read or written.
+    /// When the store cannot be written, or not be read as a whole: what is wrong with one message counts as a try.
     pub fn round(&mut self, is_stopped: &dyn Fn() -> bool) -> Result<Round, MailError> {
-        self.follow()?;
+        self.settle(Vec::new())?;
+        // What is due goes also where no new ones are found.
+        let followed = self.follow();
         let mut round = Round::default();
         let now = self.trunk.now_micros();
         let due = ledger::due(&self.trunk, ROUND_MAX)?;
@@ -90,7 +100,7 @@ impl Deliveries {
                 None => {}
             }
         }
-        Ok(round)
+        followed.map(|()| round)
     }
 
     /// Looks at the commits since the last time.
@@ -103,10 +113,7 @@ impl Deliveries {
         let mut writes = Vec::new();
         for commit in new.iter().rev() {
             for oid in self.messages_made_in(commit)? {
-                if ledger::record(&self.trunk, oid)?.is_some() {
-                    continue;
-                }
-                if let Standing::Ready { .. } = standing(&self.trunk, &self.trunk.snapshot(), oid, None)? {
+                if self.is_to_be_taken_up(oid) {
                     writes.extend(ledger::put(oid, None, Some(&Record::waiting(self.trunk.now_micros()))));
                 }
             }
@@ -118,6 +125,17 @@ impl Deliveries {
         }
         self.seen = Some(head);
         Ok(())
+    }
+
+    /// Whether a message is new and goes by itself. One that cannot be looked at is taken up, too: its tries say why.
+    fn is_to_be_taken_up(&self, oid: Oid) -> bool {
+        // A record that cannot be read is one.
+        if ledger::record(&self.trunk, oid).map_or(true, |record| record.is_some()) {
+            return false;
+        }
+        let look = || standing(&self.trunk, &self.trunk.snapshot(), oid, None);
+        let looked = catch_unwind(AssertUnwindSafe(look));
+        !matches!(looked, Ok(Ok(Standing::Gone | Standing::Held(_))))
     }
 
     fn write_seen(&mut self, seen: Tid, mut writes: Vec<SideWrite>) -> Result<(), MailError> {
@@ -175,22 +193,67 @@ impl Deliveries {
     }
 
     /// Tries a message. Answers whether it went; none where it is not to be sent any more.
-    fn attempt(&self, at: u64, oid: Oid) -> Result<Option<bool>, MailError> {
-        let Some(old) = ledger::record(&self.trunk, oid)?.filter(|old| old.is == Is::Waiting && old.at == at)
-        else {
-            self.trunk.write_side(&[ledger::forget_due(at, oid)])?;
-            return Ok(None);
-        };
-        let head = self.trunk.snapshot();
-        let (message, host) = match standing(&self.trunk, &head, oid, old.said())? {
-            Standing::Ready { message, host } => (message, host),
-            Standing::Gone | Standing::Held(_) => {
-                self.trunk.write_side(&ledger::put(oid, Some(&old), None))?;
-                return Ok(None);
+    fn attempt(&mut self, at: u64, oid: Oid) -> Result<Option<bool>, MailError> {
+        let now = self.trunk.now_micros();
+        let old = match ledger::record(&self.trunk, oid) {
+            Ok(old) => old.filter(|old| old.is == Is::Waiting && old.at == at),
+            Err(error) => {
+                // How often it was tried is lost: people have to say that it shall go.
+                let reason = format!("how it stands could not be read: {error}");
+                let new = Record { is: Is::Failed, reason, ..Record::waiting(now) };
+                let mut writes = ledger::put(oid, None, Some(&new));
+                writes.push(ledger::forget_due(at, oid));
+                self.settle(writes)?;
+                return Ok(Some(false));
             }
         };
+        let Some(old) = old else {
+            self.settle(vec![ledger::forget_due(at, oid)])?;
+            return Ok(None);
+        };
+        if old.tries >= TRIES_MAX {
+            let new = Record { is: Is::Failed, at: now, ..old.clone() };
+            self.settle(ledger::put(oid, Some(&old), Some(&new)))?;
+            return Ok(Some(false));
+        }
+        let tries = old.tries + 1;
+        let next = now + wait_micros(tries, oid);
+        let begun = Record { at: next, tries, reason: BROKEN_OFF.into(), ..old.clone() };
+        self.trunk.write_side(&ledger::put(oid, Some(&old), Some(&begun)))?;
+        let sent = match catch_unwind(AssertUnwindSafe(|| self.send(oid, old.said()))) {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(error)) => Some(Err(later(format!("it could not be read: {error}")))),
+            Err(_) => Some(Err(later("the try failed inside of this server".into()))),
+        };
+        let Some(sent) = sent else {
+            self.settle(ledger::put(oid, Some(&begun), None))?;
+            return Ok(None);
+        };
+        let now = self.trunk.now_micros();
+        let new = match &sent {
+            Ok(()) => Record { is: Is::Sent, at: now, reason: String::new(), ..begun.clone() },
+            Err(error) if error.is_permanent || tries >= TRIES_MAX => {
+                Record { is: Is::Failed, at: now, reason: error.reason.clone(), ..begun.clone() }
+            }
+            Err(error) => {
+                Record { at: now + wait_micros(tries, oid), reason: error.reason.clone(), ..begun.clone() }
+            }
+        };
+        if let Err(error) = &sent {
+            tracing::warn!(message = %oid, tries, %error, "a message was not sent");
+        }
+        self.settle(ledger::put(oid, Some(&begun), Some(&new)))?;
+        Ok(Some(sent.is_ok()))
+    }
+
+    /// Sends a message; answers none where it is not to be sent any more.
+    fn send(&self, oid: Oid, said: Option<Tid>) -> Result<Option<Result<(), SendError>>, MailError> {
+        let head = self.trunk.snapshot();
+        let Standing::Ready { message, host } = standing(&self.trunk, &head, oid, said)? else {
+            return Ok(None);
+        };
         let made_micros = message.revision().as_micros();
-        let sent = Server::of(&host).map_err(later).and_then(|server| {
+        Ok(Some(Server::of(&host).map_err(later).and_then(|server| {
             let from = host.text("from").unwrap_or_default();
             if from.is_empty() {
                 return Err(later("the mail host has no address to send from".into()));
@@ -200,28 +263,24 @@ impl Deliveries {
             let composed = composed.map_err(|reason| SendError { reason, is_permanent: true })?;
             let (from, to, bytes) = (composed.from, composed.to, composed.bytes);
             self.transport.send(&Outgoing { server, from, to, bytes })
-        });
-        let now = self.trunk.now_micros();
-        let tries = old.tries + 1;
-        let new = match &sent {
-            Ok(()) => Record { is: Is::Sent, at: now, tries, reason: String::new(), said: old.said },
-            Err(error) if error.is_permanent || tries >= TRIES_MAX => {
-                Record { is: Is::Failed, at: now, tries, reason: error.reason.clone(), said: old.said }
-            }
-            Err(error) => {
-                let at = now + wait_micros(tries, oid);
-                Record { is: Is::Waiting, at, tries, reason: error.reason.clone(), said: old.said }
-            }
-        };
-        if let Err(error) = &sent {
-            tracing::warn!(message = %oid, tries, %error, "a message was not sent");
+        })))
+    }
+
+    /// Writes what came of a message, and before it what could not be written earlier.
+    fn settle(&mut self, writes: Vec<SideWrite>) -> Result<(), MailError> {
+        self.owed.extend(writes);
+        if !self.owed.is_empty() {
+            self.trunk.write_side(&self.owed)?;
+            self.owed.clear();
         }
-        self.trunk.write_side(&ledger::put(oid, Some(&old), Some(&new)))?;
-        Ok(Some(sent.is_ok()))
+        Ok(())
     }
 
     /// Records how far it came, so that the next start need not look again.
     fn finish(&mut self) {
+        if let Err(error) = self.settle(Vec::new()) {
+            tracing::warn!(%error, "what came of a message could not be recorded: it may be sent again");
+        }
         if let Some(seen) = self.seen.filter(|_| self.unrecorded > 0)
             && let Err(error) = self.write_seen(seen, Vec::new())
         {

@@ -27,6 +27,17 @@ pub enum Security {
     None,
 }
 
+impl Security {
+    /// The port at which mail servers listen for it.
+    fn port(self) -> u16 {
+        match self {
+            Self::StartTls => PORT,
+            Self::Tls => 465,
+            Self::None => 25,
+        }
+    }
+}
+
 /// A mail server, as a mail host describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -130,7 +141,7 @@ impl Transport for Smtp {
         let mut builder =
             SmtpTransport::builder_dangerous(host.as_str()).port(*port).tls(tls).timeout(Some(TIMEOUT));
         if let Some((user, variable)) = login {
-            let password = secret(variable, host).map_err(later)?;
+            let password = secret(variable, host, *port, security.port()).map_err(later)?;
             builder = builder.credentials(Credentials::new(user.clone(), password));
         }
         let address = |text: &String| text.parse::<Address>().map_err(|error| never(error.to_string()));

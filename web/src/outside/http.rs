@@ -25,6 +25,8 @@ use super::secret::secret;
 
 /// The name of the type.
 pub(crate) const TYPE: &str = "http_connection";
+/// The port of HTTP over TLS.
+const PORT: u16 = 443;
 /// How long a request takes at most where the connection does not say, in seconds, and where it says more.
 pub(crate) const SECS_DEFAULT: i64 = 10;
 const SECS_MAX: i64 = 60;
@@ -33,6 +35,8 @@ pub(crate) const BYTES_DEFAULT: i64 = 1 << 20;
 const BYTES_MAX: i64 = 16 << 20;
 /// Longest path with its query.
 const TARGET_BYTES_MAX: usize = 4 << 10;
+/// How often a path is decoded until nothing changes any more: no honest one needs that many.
+const DECODINGS_MAX: usize = 5;
 /// Longest body of a request.
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Most header lines that a connection adds.
@@ -76,7 +80,8 @@ impl Settings {
             if scheme != Scheme::HTTPS && !is_here(authority.host()) {
                 return Err(wrong("a connection with a token needs an address that begins with `https://`"));
             }
-            let token = secret(&variable, authority.host()).map_err(wrong)?;
+            let port = port(&scheme, &authority);
+            let token = secret(&variable, authority.host(), port, PORT).map_err(wrong)?;
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
             let mut value =
                 value.map_err(|_| wrong(format!("the token in {variable} cannot be sent in a header")))?;
@@ -145,8 +150,7 @@ impl Settings {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
         let host = self.authority.host().trim_matches(['[', ']']);
         let is_tls = self.scheme == Scheme::HTTPS;
-        let port = self.authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let stream = TcpStream::connect((host, port)).await;
+        let stream = TcpStream::connect((host, port(&self.scheme, &self.authority))).await;
         let stream = stream.map_err(|error| format!("{}: {error}", self.authority))?;
         if !is_tls {
             return self.speak(stream, request).await;
@@ -184,6 +188,11 @@ impl Settings {
     }
 }
 
+/// The port of an address.
+fn port(scheme: &Scheme, authority: &Authority) -> u16 {
+    authority.port_u16().unwrap_or(if *scheme == Scheme::HTTPS { PORT } else { 80 })
+}
+
 /// The address that everything lies below.
 fn base(url: &str) -> Result<(Uri, Scheme, Authority), OutsideError> {
     let not =
@@ -213,21 +222,38 @@ fn target(base: &str, target: &str) -> Result<Uri, OutsideError> {
     }
     let target = target.strip_prefix('/').unwrap_or(target);
     let path = target.split('?').next().unwrap_or_default();
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8().map_err(|_| outside())?;
-    // Servers differ in how often they decode, and in what they take for a slash.
-    let is_step_up = |text: &str| text.split(['/', '\\']).any(|step| step == ".." || step == ".");
-    let twice = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy().into_owned();
+    let readings = readings(path).ok_or_else(outside)?;
     if path.starts_with('/')
         || path.contains(['\\', '#'])
         || target.contains('#')
         || target.bytes().any(|byte| !(0x21..0x7f).contains(&byte))
-        || [path, &decoded, &twice]
-            .into_iter()
-            .any(|text| is_step_up(text) || text.contains(char::is_control))
+        || readings.iter().any(|text| is_step_up(text) || text.contains(char::is_control))
     {
         return Err(outside());
     }
     format!("{}/{target}", base.trim_end_matches('/')).parse().map_err(|_| outside())
+}
+
+/// What servers may take a path for, since they differ in how often they decode; none where that has no end, or is no
+/// text.
+fn readings(path: &str) -> Option<Vec<String>> {
+    let mut readings = vec![path.to_owned()];
+    for _ in 0..=DECODINGS_MAX {
+        let last = readings.last()?;
+        let decoded = percent_encoding::percent_decode_str(last).decode_utf8().ok()?.into_owned();
+        if decoded == *last {
+            return Some(readings);
+        }
+        readings.push(decoded);
+    }
+    None
+}
+
+/// Whether a step of a path stays or goes up. Servers differ in what they take for a slash, and some drop `;` and what
+/// follows it in a step before they look.
+fn is_step_up(path: &str) -> bool {
+    let mut steps = path.split(['/', '\\']).filter_map(|step| step.split(';').next());
+    steps.any(|step| step == ".." || step == ".")
 }
 
 /// The header lines that a connection adds to each request.
@@ -276,6 +302,7 @@ mod tests {
             ("", "x", "/x"),
             ("/v1", "a..b/.c", "/v1/a..b/.c"),
             ("/v1", "a?to=../x", "/v1/a?to=../x"),
+            ("/v1", "a;v=1..2/100%25", "/v1/a;v=1..2/100%25"),
         ] {
             let found = target(below, path).unwrap_or_else(|error| panic!("{path}: {error}"));
             assert_eq!(found.to_string(), expected);
@@ -292,6 +319,15 @@ mod tests {
             "a/%2E%2e",
             ".%2e/x",
             "%252e%252e/x",
+            "%25252e%25252e/x",
+            "..;/x",
+            "..;v=1/x",
+            ".;/x",
+            "a/..;",
+            "a/%2e%2e;x/y",
+            "%2e%2e%3b/x",
+            "%252e%252e%253bv/x",
+            "a%253b/%252e%252e%252fx",
             "..%2fx",
             "..%5cx",
             "a\\..\\x",

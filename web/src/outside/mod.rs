@@ -5,7 +5,8 @@
 //!
 //! # Invariants
 //! - Nothing is sent while a lock of the store is held: methods run before their commit.
-//! - A write that a method asks for again, since its commit has to be tried again, is answered as the first time.
+//! - A write that a method asks for again, since its commit has to be tried again, is answered as the first time, also
+//!   where it failed: whether it was done is not known then.
 
 pub(crate) mod http;
 pub mod secret;
@@ -36,20 +37,29 @@ pub struct Way {
     done: Mutex<Done>,
 }
 
-/// The writes of a call, in their order, and how many of them this try has asked for again.
+/// The writes of a call, in their order, those that failed too, and how many of them this try has asked for.
 #[derive(Default)]
 struct Done {
     writes: Vec<Write>,
     asked: usize,
 }
 
-#[derive(Clone)]
+impl Done {
+    fn add(&mut self, write: Write) {
+        self.writes.push(write);
+        self.asked = self.writes.len();
+    }
+}
+
 struct Write {
     connection: Oid,
     /// The digest of the question.
     question: blake3::Hash,
-    answer: Answer,
+    answer: Outcome,
 }
+
+/// What came back, or why nothing did.
+type Outcome = Result<Answer, String>;
 
 impl Way {
     /// The way out of the site for a program that holds it, on the line of this handle.
@@ -99,15 +109,16 @@ impl Way {
         &self,
         connection: Oid,
         question: blake3::Hash,
-    ) -> Result<Option<Answer>, OutsideError> {
+    ) -> Result<Option<Outcome>, OutsideError> {
         let mut done = self.done.lock();
-        let nth = done.asked;
-        done.asked += 1;
-        match done.writes.get(nth) {
+        match done.writes.get(done.asked) {
             None => Ok(None),
             Some(write) if write.connection == connection && write.question == question => {
-                Ok(Some(write.answer.clone()))
+                let answer = write.answer.clone();
+                done.asked += 1;
+                Ok(Some(answer))
             }
+            // Not passed by: whatever was sent stays so, and is not sent again by what is asked next.
             Some(_) => Err(OutsideError::Wrong(
                 "something else was sent before others changed what this depends on: it cannot be done again"
                     .into(),
@@ -135,21 +146,17 @@ impl Outside for Way {
         let path = path.map_or_else(|| used.oid().to_string(), |path| path.to_string());
         let settings = http::Settings::of(head, &used)?;
         let request = settings.request(question)?;
-        let ask = || {
-            settings
-                .ask(request, self.deadline)
-                .map_err(|reason| OutsideError::Failed { connection: path, reason })
-        };
+        let failed = |reason| OutsideError::Failed { connection: path, reason };
         if intent == Intent::Read {
-            return ask();
+            return settings.ask(request, self.deadline).map_err(failed);
         }
-        let digest = fingerprint(question);
-        if let Some(answer) = self.answered_before(connection, digest)? {
-            return Ok(answer);
+        let question = fingerprint(question);
+        if let Some(answer) = self.answered_before(connection, question)? {
+            return answer.map_err(failed);
         }
-        let answer = ask()?;
-        self.done.lock().writes.push(Write { connection, question: digest, answer: answer.clone() });
-        Ok(answer)
+        let answer = settings.ask(request, self.deadline);
+        self.done.lock().add(Write { connection, question, answer: answer.clone() });
+        answer.map_err(failed)
     }
 }
 

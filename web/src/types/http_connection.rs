@@ -28,7 +28,7 @@ impl HttpConnection {
             labelled(
                 "token_variable",
                 "text",
-                "Variable of the server with a token: BOUGH_SECRET_... = HOST TOKEN",
+                "Variable of the server with a token: BOUGH_SECRET_... = HOST[:PORT] TOKEN",
             )?,
         ];
         attributes.extend(rules_in_versions()?);

@@ -33,7 +33,7 @@ impl MailHost {
                 labelled(
                     "password_variable",
                     "text",
-                    "Variable of the server with the password: BOUGH_SECRET_... = HOST PASSWORD",
+                    "Variable of the server with the password: BOUGH_SECRET_... = HOST[:PORT] PASSWORD",
                 )?,
             ],
             methods: vec![MethodSpec {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bough_core::clock::Clock;
 use bough_core::testing::FixedClock;
 use bough_core::{Oid, Tid, Value};
+use bough_store::disk::{CrashMode, FaultyDisk};
 use bough_store::version::MergeChoice;
 use bough_store::{Database, Kind, Note, Options, UndoChoices};
 use bough_web::mail::{
@@ -27,14 +28,23 @@ const MINUTE: u64 = 60_000_000;
 struct Recorder {
     sent: Mutex<Vec<Outgoing>>,
     fails: Mutex<Option<SendError>>,
+    /// The subject of a message on which it panics.
+    panics_on: Mutex<Option<&'static str>>,
+    /// Whether nothing can be written from the moment on at which it takes something.
+    stops_disk: Mutex<Option<FaultyDisk>>,
 }
 
 impl Transport for Recorder {
     fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        let panics_on = *self.panics_on.lock().unwrap();
+        assert!(panics_on.is_none_or(|subject| subject_of(outgoing) != subject), "it was told to");
         match self.fails.lock().unwrap().clone() {
             Some(error) => Err(error),
             None => {
                 self.sent.lock().unwrap().push(outgoing.clone());
+                if let Some(disk) = self.stops_disk.lock().unwrap().as_ref() {
+                    disk.stop_after(0);
+                }
                 Ok(())
             }
         }
@@ -47,12 +57,13 @@ impl Recorder {
     }
 
     fn subjects(&self) -> Vec<String> {
-        let subject = |outgoing: &Outgoing| {
-            let text = String::from_utf8_lossy(&outgoing.bytes).into_owned();
-            text.split("Subject: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned()
-        };
-        self.sent.lock().unwrap().iter().map(subject).collect()
+        self.sent.lock().unwrap().iter().map(subject_of).collect()
     }
+}
+
+fn subject_of(outgoing: &Outgoing) -> String {
+    let text = String::from_utf8_lossy(&outgoing.bytes).into_owned();
+    text.split("Subject: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned()
 }
 
 struct Post {
@@ -60,20 +71,24 @@ struct Post {
     clock: Arc<FixedClock>,
     recorder: Arc<Recorder>,
     deliveries: Deliveries,
+    disk: FaultyDisk,
+}
+
+fn options(clock: &Arc<FixedClock>) -> Options {
+    Options { clock: Arc::clone(clock) as Arc<dyn Clock>, ..Options::new(built_in_types()) }
 }
 
 impl Post {
     fn new() -> Self {
         let clock = Arc::new(FixedClock::at(START));
-        let options =
-            Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..Options::new(built_in_types()) };
-        let database = Database::in_memory(options).unwrap();
+        let disk = FaultyDisk::new();
+        let (database, _) = Database::on_disk(Arc::new(disk.clone()), options(&clock)).unwrap();
         let site = TestSite { router: app(database.clone(), Config::default()), database };
         site.put("/mail", "mail_host", &[("server", "localhost"), ("from", "Site <site@example.org>")]);
         let recorder = Arc::new(Recorder::default());
         let deliveries =
             Deliveries::new(&site.database, Arc::clone(&recorder) as Arc<dyn Transport>).unwrap();
-        let mut post = Self { site, clock, recorder, deliveries };
+        let mut post = Self { site, clock, recorder, deliveries, disk };
         post.round();
         post
     }
@@ -277,6 +292,56 @@ fn what_a_server_refuses_for_good_is_not_tried_again() {
     let (oid, _) = write_to(&post.site, "one");
     post.round();
     assert!(matches!(post.state(oid), State::Failed { reason, .. } if reason == "no such user"));
+}
+
+/// It went again each second, to everybody who was written to, for as long as the disk was full.
+#[test]
+fn while_nothing_can_be_written_a_message_goes_once_and_no_other_goes() {
+    let mut post = Post::new();
+    let oids = ["one", "two"].map(|subject| write_to(&post.site, subject).0);
+    *post.recorder.stops_disk.lock().unwrap() = Some(post.disk.clone());
+    for _ in 0..5 {
+        assert!(post.deliveries.round(&|| false).is_err());
+        post.clock.advance(24 * 60 * MINUTE);
+    }
+    let first = post.recorder.subjects();
+    assert_eq!(first.len(), 1);
+
+    // What came of it is lost with the crash: it is repeated once, and the other goes.
+    *post.recorder.stops_disk.lock().unwrap() = None;
+    let disk = post.disk.after_crash(1, CrashMode::LoseUnsynced);
+    post.site.database = Database::on_disk(Arc::new(disk), options(&post.clock)).unwrap().0;
+    post.restart();
+    for _ in 0..3 {
+        post.round();
+        post.clock.advance(24 * 60 * MINUTE);
+    }
+    let subjects = post.recorder.subjects();
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    assert_eq!(subjects.iter().filter(|subject| **subject == first[0]).count(), 2, "{subjects:?}");
+    assert!(oids.iter().all(|oid| matches!(post.state(*oid), State::Sent { .. })));
+}
+
+#[test]
+fn a_message_on_which_a_try_breaks_keeps_no_other_from_going_and_is_tried_later() {
+    let mut post = Post::new();
+    *post.recorder.panics_on.lock().unwrap() = Some("two");
+    let oids = ["one", "two", "three"].map(|subject| write_to(&post.site, subject).0);
+    post.round();
+    let mut subjects = post.recorder.subjects();
+    subjects.sort();
+    assert_eq!(subjects, ["one", "three"]);
+    let broken = post.state(oids[1]);
+    assert!(
+        matches!(&broken, State::Waiting { next_micros: Some(next), tries: 1, reason }
+            if *next >= START + MINUTE && reason.contains("inside of this server")),
+        "{broken:?}"
+    );
+
+    *post.recorder.panics_on.lock().unwrap() = None;
+    post.clock.advance(2 * MINUTE);
+    post.round();
+    assert!(matches!(post.state(oids[1]), State::Sent { .. }));
 }
 
 #[test]

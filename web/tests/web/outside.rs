@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bough_core::object_type::{Call, Effect, MethodError, MethodSpec, ObjectType, Reply, TypeSchema};
+use bough_core::outside::OutsideError;
 use bough_core::{Name, Value};
 use bough_store::version::NewVersion;
 use bough_store::{Database, Note};
@@ -212,6 +213,10 @@ impl ObjectType for Robot {
 
     fn call(&self, method: &Name, call: &mut Call<'_>) -> Result<Reply, MethodError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(down) = bough_core::snapshot::find(call.snapshot(), &path("/down"))? {
+            let failed = call.outside().request(down, "POST", "orders", "text/plain", b"one");
+            assert!(matches!(failed, Err(OutsideError::Failed { .. })), "{failed:?}");
+        }
         let api = bough_core::snapshot::find(call.snapshot(), &path("/api"))?.expect("it is there");
         let answer = call.outside().request(api, "POST", "orders", "text/plain", b"one")?;
         if let Some(database) = self.meddler.lock().unwrap().take() {
@@ -266,4 +271,32 @@ async fn what_was_sent_is_not_sent_again_when_its_commit_is_tried_again() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(calls.load(Ordering::Relaxed), 2, "the first try met the meddler");
     assert_eq!(server.asked(), ["POST /v1/orders"]);
+}
+
+/// What failed was not counted when the commit was tried again, so that what came after it was sent twice.
+#[tokio::test]
+async fn neither_what_was_sent_nor_what_failed_before_it_is_sent_again() {
+    let server = Server::start("real");
+    let (site, calls, meddler) = robot_site(&server);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    site.put("/down", "http_connection", &[("url", &format!("http://{}/", silent.local_addr().unwrap()))]);
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let theirs = Arc::clone(&accepted);
+    std::thread::spawn(move || {
+        for stream in silent.incoming() {
+            theirs.fetch_add(1, Ordering::Relaxed);
+            drop(stream);
+        }
+    });
+    site.set("/robot", "count", Value::Int(0));
+    *meddler.lock().unwrap() = Some(site.database.clone());
+    let answer = site.send("POST", "/robot/post", &[MANAGER], "").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "the first try met the meddler");
+    assert_eq!(server.asked(), ["POST /v1/orders"]);
+    assert_eq!(
+        accepted.load(Ordering::Relaxed),
+        1,
+        "what failed is not known to be undone: it is not asked again"
+    );
 }
