@@ -5,6 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -499,6 +500,23 @@ impl Database {
     /// When there is no such commit or it is packed.
     pub fn changes(&self, tid: Tid, skip: usize, limit: usize) -> Result<Vec<ObjectDelta>, HistoryError> {
         self.inner.engine.changes(self.line, tid, skip, limit)
+    }
+
+    /// Calls `visit` with what a commit did to each object, in one walk over the commit, up to the first error.
+    ///
+    /// # Errors
+    /// When there is no such commit or it is packed, and those of `visit`.
+    pub fn each_change<E: From<HistoryError>>(
+        &self,
+        tid: Tid,
+        mut visit: impl FnMut(ObjectDelta) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut visited = Ok(());
+        self.inner.engine.each_change(self.line, tid, 0, &mut |delta| {
+            visited = visit(delta);
+            if visited.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        visited
     }
 
     /// The object as it was at `tid`, deleted or not.

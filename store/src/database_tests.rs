@@ -331,8 +331,40 @@ fn the_log_of_commits_says_who_did_what_where() {
         object.as_ref().and_then(|o| o.text("title").map(str::to_owned))
     };
     assert_eq!((titles(&deltas[0].before), titles(&deltas[0].after)), (Some("One".into()), Some("1".into())));
+    let mut seen = 0;
+    let walked = database.each_change(tid, |delta| {
+        seen += usize::from(delta.oid == one);
+        Ok::<_, HistoryError>(())
+    });
+    assert!(walked.is_ok() && seen == 1, "{walked:?}, {seen} times");
     let unknown = database.commit_record(Tid::from_micros(7));
     assert!(matches!(unknown, Err(HistoryError::NoSuchCommit(_))), "{unknown:?}");
+}
+
+#[test]
+fn a_walk_over_a_commit_of_many_parts_comes_to_each_object_once_and_ends_where_it_is_told_to() {
+    let database = seeded("/box\n");
+    let text: String = (0..3_000).map(|nth| format!("/box/c{nth} title={}\n", "x".repeat(500))).collect();
+    seed(&database, &text);
+    let tid = database.head();
+    let mut walked = Vec::new();
+    database
+        .each_change(tid, |delta| {
+            walked.push(delta.oid);
+            Ok::<_, HistoryError>(())
+        })
+        .unwrap();
+    let paged: Vec<Oid> = (0..=6)
+        .flat_map(|page| database.changes(tid, page * 500, 500).unwrap())
+        .map(|delta| delta.oid)
+        .collect();
+    assert_eq!((walked.len(), &walked), (3_000, &paged));
+    let mut seen = 0;
+    let ended = database.each_change(tid, |_| {
+        seen += 1;
+        if seen == 2 { Err(HistoryError::NoSuchCommit(tid)) } else { Ok(()) }
+    });
+    assert!(matches!(ended, Err(HistoryError::NoSuchCommit(_))) && seen == 2, "{ended:?} after {seen}");
 }
 
 #[test]

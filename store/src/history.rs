@@ -226,12 +226,24 @@ impl Engine {
         tid: Tid,
         visit: &mut dyn FnMut(HeadDisk) -> Result<(), HistoryError>,
     ) -> Result<(), HistoryError> {
+        self.heads_until(line, tid, &mut |head| visit(head).map(ControlFlow::Continue))
+    }
+
+    /// The same until `visit` says that it is enough.
+    fn heads_until(
+        &self,
+        line: LineId,
+        tid: Tid,
+        visit: &mut dyn FnMut(HeadDisk) -> Result<ControlFlow<()>, HistoryError>,
+    ) -> Result<(), HistoryError> {
         let count = self.head_places(line, tid)?.len();
         if count == 0 || tid > self.head() {
             return Err(HistoryError::NoSuchCommit(tid));
         }
         for nth in 0..count {
-            visit(self.retried(|| self.read_head(line, tid, nth))?)?;
+            if visit(self.retried(|| self.read_head(line, tid, nth))?)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -259,32 +271,43 @@ impl Engine {
         &self,
         line: LineId,
         tid: Tid,
-        mut skip: usize,
+        skip: usize,
         limit: usize,
     ) -> Result<Vec<ObjectDelta>, HistoryError> {
         let mut deltas = Vec::new();
+        if limit > 0 {
+            self.each_change(line, tid, skip, &mut |delta| {
+                deltas.push(delta);
+                if deltas.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+        }
+        Ok(deltas)
+    }
+
+    /// Calls `visit` with what a commit did to each object after the first `skip`, until it says that it is enough.
+    pub(crate) fn each_change(
+        &self,
+        line: LineId,
+        tid: Tid,
+        mut skip: usize,
+        visit: &mut dyn FnMut(ObjectDelta) -> ControlFlow<()>,
+    ) -> Result<(), HistoryError> {
         self.check_undoable(tid)?;
-        self.heads_of(line, tid, &mut |head| {
+        self.heads_until(line, tid, &mut |head| {
             for entry in &head.entries {
-                if deltas.len() >= limit {
-                    break;
-                }
                 if skip > 0 {
                     skip -= 1;
                     continue;
                 }
-                match entry {
-                    EntryDisk::Packed { .. } | EntryDisk::Stripped { .. } | EntryDisk::Left { .. } => {
-                        return Err(HistoryError::Packed { asked: tid, horizon: self.horizon() });
-                    }
-                    EntryDisk::Kept { facts, .. } => {
-                        deltas.push(self.delta(line, facts.oid(), tid, facts.replaces())?);
-                    }
+                let EntryDisk::Kept { facts, .. } = entry else {
+                    return Err(HistoryError::Packed { asked: tid, horizon: self.horizon() });
+                };
+                if visit(self.delta(line, facts.oid(), tid, facts.replaces())?).is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
-            Ok(())
-        })?;
-        Ok(deltas)
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     pub(crate) fn delta(

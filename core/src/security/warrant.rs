@@ -209,8 +209,15 @@ impl Judge<'_> {
     fn acting(&mut self, change: &ObjectChange, before: Option<&Object>) -> Result<(), ReadError> {
         let type_name = type_of(change).or(before.and_then(Object::type_name));
         let schema = type_name.and_then(|name| self.policy.types.schema(name.as_str()));
-        let says = |key: &CellKey| matches!(key, CellKey::Attribute(_) | CellKey::Owner | CellKey::Type);
-        let said = change.cells.iter().map(|(key, _)| key).find(|key| says(key));
+        let says = |(key, content): &&(CellKey, Option<Content>)| match (key, content) {
+            (CellKey::Attribute(_) | CellKey::Owner | CellKey::Type, _) => true,
+            // It does its work again when it comes back, and elsewhere it may do it to something else.
+            (CellKey::Place, Some(Content::Place(to))) => {
+                before.is_some_and(|before| before.place().is_none_or(|from| from.parent != to.parent))
+            }
+            _ => false,
+        };
+        let said = change.cells.iter().find(says).map(|(key, _)| key);
         let Some(key) = said.filter(|_| schema.is_some_and(|schema| schema.acts_as_owner)) else {
             return Ok(());
         };

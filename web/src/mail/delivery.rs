@@ -32,8 +32,6 @@ const FIRST_WAIT_MICROS: u64 = 60_000_000;
 const FIRST_LOOK: usize = 10_000;
 /// How many commits are read at a time.
 const PAGE: usize = 500;
-/// How many objects of a commit: what comes before them is gone through again for each page.
-const CHANGES_PAGE: usize = 5_000;
 /// How many messages are tried before the commits are looked at again.
 const ROUND_MAX: usize = 50;
 /// After how many commits without a message it is recorded that they were looked at.
@@ -172,23 +170,15 @@ impl Deliveries {
     /// The messages that a commit made.
     fn messages_made_in(&self, commit: &CommitRecord) -> Result<Vec<Oid>, MailError> {
         let mut found = Vec::new();
-        let mut skip = 0;
-        loop {
-            let page = match self.trunk.changes(commit.tid, skip, CHANGES_PAGE) {
-                Ok(page) => page,
-                // Packed meanwhile: what it made is held.
-                Err(HistoryError::Packed { .. } | HistoryError::NoSuchCommit(_)) => return Ok(found),
-                Err(error) => return Err(error.into()),
-            };
-            let made = page.iter().filter(|delta| delta.before.is_none());
-            found.extend(
-                made.filter(|delta| delta.after.as_ref().is_some_and(|after| after.is_a(MESSAGE)))
-                    .map(|delta| delta.oid),
-            );
-            skip += page.len();
-            if page.len() < CHANGES_PAGE {
-                return Ok(found);
-            }
+        let looked = self.trunk.each_change(commit.tid, |delta| {
+            let is_made = delta.before.is_none() && delta.after.is_some_and(|after| after.is_a(MESSAGE));
+            found.extend(is_made.then_some(delta.oid));
+            Ok(())
+        });
+        match looked {
+            // Packed meanwhile: what it made is held.
+            Ok(()) | Err(HistoryError::Packed { .. } | HistoryError::NoSuchCommit(_)) => Ok(found),
+            Err(error) => Err(error.into()),
         }
     }
 

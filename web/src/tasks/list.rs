@@ -8,7 +8,7 @@ use bough_store::{Database, HistoryError, ObjectDelta, Snapshot};
 
 use super::{TASK, TaskError, Tasks};
 
-/// How many children, commits and changes are read at a time.
+/// How many children and commits are read at a time.
 const BATCH: usize = 500;
 /// After more commits than this the site is walked again, which costs less.
 const FOLLOWED_MAX: usize = 5_000;
@@ -78,17 +78,7 @@ impl List {
         }
         let mut walked = HashSet::new();
         for tid in commits.into_iter().rev() {
-            let mut skip = 0;
-            loop {
-                let deltas = database.changes(tid, skip, BATCH)?;
-                for delta in &deltas {
-                    self.take(database, snapshot, delta, &mut walked)?;
-                }
-                if deltas.len() < BATCH {
-                    break;
-                }
-                skip += BATCH;
-            }
+            database.each_change(tid, |delta| self.take(database, snapshot, &delta, &mut walked))?;
         }
         Ok(true)
     }

@@ -160,7 +160,7 @@ impl Tasks {
             Cause::Asked(_) => None,
         };
         if let Some(due) = due {
-            let task = Task::of(&snapshot, &object)?.ok_or(TaskError::NoTask)?;
+            let task = Task::with_past(database, &snapshot, &object)?.ok_or(TaskError::NoTask)?;
             if task.due(standing.covered) != Some(due) {
                 return Err(TaskError::NotDue);
             }

@@ -1,6 +1,7 @@
 //! The thread that runs what is due.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::runs::{Standing, standing};
 use super::task::Task;
 
 /// How often is looked for what is due, and for what was committed: how late a run can be.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many tasks are run at the same time.
 const AT_ONCE_MAX: usize = 2;
 /// A run that takes longer is told of: a thread cannot be stopped from outside.
@@ -39,7 +40,7 @@ impl Planner {
         self.waiting.extend(tasks.changed()?);
         for oid in std::mem::take(&mut self.waiting) {
             // One that cannot be read keeps no other from its work.
-            if let Err(error) = self.plan(tasks, oid) {
+            if let Err(error) = guarded(|| self.plan(tasks, oid)) {
                 tracing::error!(task = %oid, "cannot find out when a task is due: {error}");
                 self.waiting.insert(oid);
             }
@@ -53,8 +54,10 @@ impl Planner {
             .collect();
         due.sort_unstable();
         let snapshot = tasks.database().snapshot();
+        let running = tasks.inner.running.lock().clone();
         let mut live = Vec::new();
-        for (_, oid, due) in due {
+        // What somebody runs just now is looked at again when that has ended.
+        for (_, oid, due) in due.into_iter().filter(|(_, oid, _)| !running.contains_key(oid)) {
             match is_live(&snapshot, oid) {
                 Ok(true) => live.push((oid, due)),
                 // It comes back with its folder.
@@ -70,7 +73,7 @@ impl Planner {
         self.next.remove(&oid);
         let snapshot = tasks.database().snapshot();
         let Some(object) = snapshot.object(oid)? else { return Ok(()) };
-        let Some(task) = Task::of(&snapshot, &object)? else { return Ok(()) };
+        let Some(task) = Task::with_past(tasks.database(), &snapshot, &object)? else { return Ok(()) };
         let is_running = tasks.inner.running.lock().contains_key(&oid);
         if !is_running {
             tasks.recover(oid)?;
@@ -104,6 +107,8 @@ struct State {
     running: BTreeMap<Oid, (Instant, bool)>,
     /// What was run, and is to be planned anew.
     ended: Vec<Oid>,
+    /// Whether one of these did its work, so that another may have its place at once.
+    is_free: bool,
 }
 
 /// Runs the tasks of a site as long as it is there.
@@ -165,17 +170,17 @@ fn work(tasks: &Tasks, shared: &Arc<Shared>) {
             if state.is_stopping {
                 return;
             }
+            state.is_free = false;
             planner.waiting.extend(state.ended.drain(..));
         }
-        match planner.due(tasks) {
+        match guarded(|| planner.due(tasks)) {
             Ok(due) => due.into_iter().for_each(|(oid, due)| begin(tasks, shared, oid, due)),
             Err(error) => tracing::error!("cannot look for tasks: {error}"),
         }
         let mut state = shared.state.lock();
         warn_of_long_runs(&mut state);
-        if !state.is_stopping && state.ended.is_empty() {
-            shared.wake.wait_for(&mut state, LOOK_EVERY);
-        }
+        // What could not be run just now is no reason to hurry: it would be tried without a pause.
+        shared.wake.wait_while_for(&mut state, |state| !state.is_stopping && !state.is_free, LOOK_EVERY);
     }
 }
 
@@ -187,26 +192,44 @@ fn begin(tasks: &Tasks, shared: &Arc<Shared>, oid: Oid, due: u64) {
     }
     state.running.insert(oid, (Instant::now(), false));
     drop(state);
-    let (tasks, theirs) = (tasks.clone(), Arc::clone(shared));
+    let tasks = tasks.clone();
+    let place = InUse { shared: Arc::clone(shared), oid, is_done: false };
+    // Where there is no thread, the work is dropped, and its place with it.
     let spawned = std::thread::Builder::new().name("task".into()).spawn(move || {
-        match tasks.run(oid, &Cause::Due(due)) {
+        let mut place = place;
+        match guarded(|| tasks.run(oid, &Cause::Due(due))) {
+            Ok(_) => place.is_done = true,
             // Somebody runs it just now, or changed its times a moment ago.
-            Ok(_) | Err(TaskError::Running | TaskError::NotDue) => {}
+            Err(TaskError::Running | TaskError::NotDue) => {}
             Err(error) => tracing::warn!(task = %oid, "a task could not be run: {error}"),
         }
-        ended(&theirs, oid);
     });
     if let Err(error) = spawned {
         tracing::error!("no thread for a task: {error}");
-        ended(shared, oid);
     }
 }
 
-fn ended(shared: &Shared, oid: Oid) {
-    let mut state = shared.state.lock();
-    state.running.remove(&oid);
-    state.ended.push(oid);
-    shared.wake.notify_all();
+/// One of the places for tasks that run at the same time. It is free again when this goes, however the run ended.
+struct InUse {
+    shared: Arc<Shared>,
+    oid: Oid,
+    is_done: bool,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.running.remove(&self.oid);
+        state.ended.push(self.oid);
+        state.is_free |= self.is_done;
+        self.shared.wake.notify_all();
+    }
+}
+
+/// Makes a panic an error, so that it ends only this piece of work.
+fn guarded<T>(work: impl FnOnce() -> Result<T, TaskError>) -> Result<T, TaskError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(TaskError::Fault(crate::publisher::panic_text(&*panic))))
 }
 
 fn warn_of_long_runs(state: &mut State) {

@@ -65,7 +65,7 @@ impl Tasks {
         let snapshot = database.snapshot();
         let Chain::Live(chain) = chain(&snapshot, oid)? else { return Ok(None) };
         let Some(object) = snapshot.object(oid)? else { return Ok(None) };
-        let Some(task) = Task::of(&snapshot, &object)? else { return Ok(None) };
+        let Some(task) = Task::with_past(database, &snapshot, &object)? else { return Ok(None) };
         let running = self.inner.running.lock().get(&oid).copied();
         let standing = standing(database, oid)?;
         let next = match (running, task.times(), next(&task, &standing)) {

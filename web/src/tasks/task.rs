@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use bough_core::snapshot::{ReadError, Snapshot, attribute};
-use bough_core::{Object, Oid, Value};
+use bough_core::snapshot::{ReadError, attribute};
+use bough_core::{Object, Oid, Tid, Value};
+use bough_store::{Database, HistoryError, Snapshot};
 use jiff::tz::TimeZone;
 
 use super::TASK;
+use super::run::TaskError;
 use super::when::{When, WhenError, zone};
 
 /// The attributes that say when it is due: what was missed before the last change of one of these is nothing missed.
 const TIMES: [&str; 3] = ["when", "zone", "paused"];
+
+/// How many changes of a task, since its times were last set, are looked through for one that cleared one of these.
+const LOOKED_BACK: usize = 100;
 
 /// What a task says.
 #[derive(Clone, Debug)]
@@ -31,10 +36,7 @@ pub(super) struct Task {
 
 impl Task {
     /// What an object says, where it is a task that stands somewhere.
-    pub(super) fn of(
-        snapshot: &(impl Snapshot + ?Sized),
-        object: &Object,
-    ) -> Result<Option<Self>, ReadError> {
+    pub(super) fn of(snapshot: &Snapshot, object: &Object) -> Result<Option<Self>, ReadError> {
         let Some(place) = object.place().filter(|_| object.is_a(TASK)) else { return Ok(None) };
         let text = |name: &str| -> Result<String, ReadError> {
             let value = attribute(snapshot, object, name)?;
@@ -64,6 +66,34 @@ impl Task {
             owner: object.owner(),
             since: since.unwrap_or(u64::MAX),
         }))
+    }
+
+    /// The same, of the trunk as it is. What was missed before one of its times was cleared is nothing missed either, and
+    /// only the past knows of that.
+    pub(super) fn with_past(
+        database: &Database,
+        snapshot: &Snapshot,
+        object: &Object,
+    ) -> Result<Option<Self>, TaskError> {
+        let Some(mut task) = Self::of(snapshot, object)? else { return Ok(None) };
+        let mut later = object.clone();
+        let mut left = LOOKED_BACK;
+        while later.revision().as_micros() > task.since && left > 0 {
+            left -= 1;
+            let before = Tid::from_micros(later.revision().as_micros() - 1);
+            let earlier = match database.object_at(object.oid(), before) {
+                Ok(Some(earlier)) => earlier,
+                Ok(None) | Err(HistoryError::Packed { .. }) => break,
+                Err(error) => return Err(error.into()),
+            };
+            let is_cleared = |name| earlier.attribute(name).is_some() && later.attribute(name).is_none();
+            if TIMES.into_iter().any(is_cleared) {
+                task.since = later.revision().as_micros();
+                break;
+            }
+            later = (*earlier).clone();
+        }
+        Ok(Some(task))
     }
 
     /// Its times.

@@ -2,6 +2,7 @@
 
 use bough_core::ObjectPath;
 use bough_core::Tid;
+use bough_core::clock::Clock;
 use bough_core::object_type::{Call, MethodError, ObjectType, Reply};
 use bough_core::security::{ROLES, USER, USERS, USERS_NAME};
 use bough_core::snapshot::{Snapshot as _, find};
@@ -11,7 +12,7 @@ use bough_store::{Draft, Kind, Note, Options, UndoChoices};
 
 use super::run::Cause;
 use super::runs::{Begun, remember, standing};
-use super::scheduler::Planner;
+use super::scheduler::{LOOK_EVERY, Planner};
 use super::*;
 use crate::auth::testing::{Time, time};
 use crate::types::built_in_types;
@@ -65,8 +66,32 @@ struct Site {
     planner: Planner,
 }
 
+/// A clock that panics when one of these threads asks it the next time, once for each name.
+struct Faulty {
+    time: Time,
+    threads: Mutex<Vec<&'static str>>,
+}
+
+impl Clock for Faulty {
+    fn now_micros(&self) -> u64 {
+        let asks = std::thread::current().name().unwrap_or_default().to_owned();
+        let mut threads = self.threads.lock();
+        if let Some(nth) = threads.iter().position(|thread| *thread == asks) {
+            threads.remove(nth);
+            drop(threads);
+            panic!("the clock stands still");
+        }
+        self.time.now_micros()
+    }
+}
+
 impl Site {
     fn new() -> Self {
+        let time = time();
+        Self::with_clock(time.clone(), Arc::new(time))
+    }
+
+    fn with_clock(time: Time, clock: Arc<dyn Clock>) -> Self {
         let method = |name: &str, effect| MethodSpec {
             name: Name::new(name).unwrap(),
             effect,
@@ -78,8 +103,7 @@ impl Site {
         };
         let mut types = built_in_types();
         types.register(Counter(schema));
-        let time = time();
-        let options = Options { clock: Arc::new(time.clone()), ..Options::new(types) };
+        let options = Options { clock, ..Options::new(types) };
         let database = Database::in_memory(options).unwrap();
         let tasks = Tasks::new(&database);
         let site = Self { database, time, tasks, planner: Planner::default() };
@@ -381,6 +405,18 @@ fn a_task_is_run_once_at_a_time_and_once_for_each_time() {
 }
 
 #[test]
+fn a_time_that_comes_while_somebody_runs_the_task_is_run_afterwards() {
+    let mut site = Site::new();
+    let task = site.task("every 10m");
+    site.after(0);
+    site.tasks.inner.running.lock().insert(task, 1);
+    site.time.pass(10 * MINUTE);
+    assert_eq!(site.planner.due(&site.tasks).unwrap(), [], "nobody tries what cannot be");
+    site.tasks.inner.running.lock().clear();
+    assert_eq!((site.after(0), site.count()), (1, 1));
+}
+
+#[test]
 fn a_paused_task_waits_and_makes_up_for_nothing() {
     let mut site = Site::new();
     site.task("every 10m");
@@ -394,6 +430,26 @@ fn a_paused_task_waits_and_makes_up_for_nothing() {
     assert_eq!((site.after(60), site.next().0), (0, "on demand"));
     site.set("/t", "when", "once 2020-01-01T08:00");
     assert_eq!((site.after(60), site.next().0), (0, "over"), "a time that was over when it was set");
+}
+
+/// Nobody need know that there are two ways to say that it does not wait.
+#[test]
+fn what_paused_a_task_may_be_cleared_and_it_makes_up_for_nothing() {
+    for is_restarted in [false, true] {
+        let mut site = Site::new();
+        let task = site.task("every 10m");
+        site.set("/t", "paused", true);
+        assert_eq!(site.after(60), 0);
+        site.set("/t", "title", "Paused");
+        site.change(|draft| draft.set(task, &name("paused"), None));
+        site.set("/t", "title", "Count");
+        if is_restarted {
+            site.restarted();
+        }
+        assert_eq!((site.after(5), site.next()), (0, ("at", 5)), "restarted: {is_restarted}");
+        assert_eq!((site.after(5), site.count()), (1, 1), "restarted: {is_restarted}");
+        assert_eq!((site.after(10), site.count()), (1, 2), "restarted: {is_restarted}");
+    }
 }
 
 /// What was followed, commit by commit, is what a walk over the site finds.
@@ -454,4 +510,23 @@ fn the_scheduler_runs_what_is_due_until_it_is_stopped() {
     scheduler.stop();
     site.time.pass(10 * MINUTE);
     assert_eq!((site.count(), site.status().runs.len()), (1, 1));
+}
+
+#[test]
+fn a_fault_ends_neither_the_scheduler_nor_a_task_for_good_and_is_not_met_again_at_once() {
+    let time = time();
+    let clock = Arc::new(Faulty { time: time.clone(), threads: Mutex::default() });
+    let site = Site::with_clock(time, clock.clone());
+    site.task("every 10m");
+    site.time.pass(10 * MINUTE);
+    clock.threads.lock().extend(["tasks", "task", "task"]);
+    let began = std::time::Instant::now();
+    let scheduler = site.tasks.start().unwrap();
+    while site.count() == 0 {
+        assert!(began.elapsed().as_secs() < 60, "the task never ran");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(began.elapsed() >= LOOK_EVERY, "it was tried again without a pause");
+    assert!(clock.threads.lock().is_empty());
+    scheduler.stop();
 }

@@ -5,7 +5,7 @@ use crate::security::permission::{EDIT, SITE};
 
 /// Ann manages `/docs` and nothing else, mia the whole site; both have a robot in there, and mia a page.
 fn site() -> (Site, Oid, Oid) {
-    let mut site = Site::new("/docs\n/docs/page title=P\n");
+    let mut site = Site::new("/docs\n/docs/page title=P\n/docs/sub\n");
     let (ann, mia) = (site.user("/", "ann", ""), site.user("/", "mia", "Manager"));
     site.give("/docs", Subject::Principal(ann), "Manager");
     let docs = site.oid("/docs");
@@ -22,12 +22,12 @@ fn site() -> (Site, Oid, Oid) {
 #[test]
 fn only_its_owner_and_those_who_run_the_site_say_what_it_does() {
     let (site, ann, mia) = site();
-    let [docs, of_ann, of_mia, page] =
-        ["/docs", "/docs/of-ann", "/docs/of-mia", "/docs/page"].map(|path| site.oid(path));
+    let [docs, sub, of_ann, of_mia, page] =
+        ["/docs", "/docs/sub", "/docs/of-ann", "/docs/of-mia", "/docs/page"].map(|path| site.oid(path));
     let says = |t: &mut Transaction, robot| t.set(robot, &name("does"), Some("harm".into()));
     type Work<'a> = &'a dyn Fn(&mut Transaction) -> Result<(), TransactionError>;
     let refused: &[&str] = &["Manage site at /"];
-    let cases: [(&str, Oid, Work<'_>, &[&str]); 11] = [
+    let cases: [(&str, Oid, Work<'_>, &[&str]); 15] = [
         ("her own", ann, &|t| says(t, of_ann), &[]),
         ("somebody else's", ann, &|t| says(t, of_mia), refused),
         (
@@ -62,10 +62,31 @@ fn only_its_owner_and_those_who_run_the_site_say_what_it_does() {
             &[],
         ),
         ("told by who runs the site", mia, &|t| says(t, of_ann), &[]),
+        // What it says may be about where it stands.
+        ("somebody else's, moved", ann, &|t| t.move_to(of_mia, sub, &name("r")), refused),
+        ("somebody else's, renamed", ann, &|t| t.move_to(of_mia, docs, &name("r")), &[]),
+        ("her own, moved", ann, &|t| t.move_to(of_ann, sub, &name("r")), &[]),
+        ("moved by who runs the site", mia, &|t| t.move_to(of_ann, sub, &name("r")), &[]),
     ];
     for (what, who, work, expected) in cases {
         assert_eq!(site.refused(&site.actor(who), work), expected, "{what}");
     }
+}
+
+/// It would do its work again.
+#[test]
+fn only_its_owner_and_those_who_run_the_site_bring_it_back() {
+    let (mut site, ann, mia) = site();
+    let [docs, of_ann, of_mia] = ["/docs", "/docs/of-ann", "/docs/of-mia"].map(|path| site.oid(path));
+    site.delete("/docs/of-ann").delete("/docs/of-mia");
+    let back = |who, robot| {
+        let was = site.tree.object(robot).unwrap().unwrap();
+        site.refused(&site.actor(who), |t| t.restore(&was, docs, &name("back")))
+    };
+    assert_eq!(back(ann, of_mia), ["Manage site at /"]);
+    let nothing: [String; 0] = [];
+    assert_eq!(back(ann, of_ann), nothing, "her own");
+    assert_eq!(back(mia, of_ann), nothing, "by who runs the site");
 }
 
 /// A token for a little would be one for everything, if it could have a robot do the rest.
