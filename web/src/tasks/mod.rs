@@ -88,13 +88,13 @@ pub(crate) fn task_type() -> Result<PlainType, NameError> {
     Ok(PlainType(TypeSchema {
         attributes: vec![
             labelled("title", "text", "Title")?,
-            labelled("run", "text", "Method that it runs; every object knows `set` and `delete`")?.required(),
+            labelled("run", "text", "Method that it runs; every object knows “set” and “delete”")?.required(),
             labelled("on", "reference", "Object that the method is called on; the task's folder if none")?,
             labelled("arguments", "map", "What the method is called with")?,
             labelled(
                 "when",
                 "text",
-                "When: `at 08:00`, `every 10m`, `once 2026-12-01T08:00`, `cron 0 8 * * 1`, or nothing",
+                "When: “at 08:00”, “every 10m”, “once 2026-12-01T08:00”, “cron 0 8 * * 1”, or nothing",
             )?,
             labelled("zone", "text", "Time zone, as in Europe/Berlin; UTC if none")?,
             labelled("paused", "bool", "Paused")?.with_default(Value::Bool(false)).asked(Input::ByKind),
