@@ -8,6 +8,7 @@
 //! - All that counts of a connection is what it says at the trunk's head: its rules, and also where it leads to. So a
 //!   version cannot widen its own rights, nor send what is secret to another place.
 //! - What is not understood blocks.
+//! - What is said for a single version was said after that was opened: a later one of its name inherits nothing.
 //! - A connection that is used instead of another is judged no further: there are no chains.
 //!
 //! Not here: how anything is sent (the web crate), who may use a connection on the public site (`security`).
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use crate::object_type::TypeRegistry;
 use crate::snapshot::{self, Chain, ReadError, Snapshot, attribute};
 use crate::value::Value;
-use crate::{Object, ObjectPath, Oid};
+use crate::{Object, ObjectPath, Oid, Tid};
 
 /// The permission to have a connection do something.
 pub const USE_CONNECTIONS: &str = "Use connections";
@@ -29,7 +30,8 @@ pub const CHANGE_CONNECTIONS: &str = "Change connections";
 pub const IN_VERSIONS: &str = "in_versions";
 /// The attribute with the connection that is used instead, where [`IN_VERSIONS`] is [`OTHER`].
 pub const IN_VERSIONS_USE: &str = "in_versions_use";
-/// The attribute with what counts for single versions: by their names [`BLOCK`], [`READ_ONLY`], or another connection.
+/// The attribute with what counts for single versions: by their names [`BLOCK`], [`READ_ONLY`], or another connection. It
+/// counts for versions that were open when it was written.
 pub const IN_VERSION: &str = "in_version";
 
 /// Nothing leaves the site.
@@ -51,10 +53,19 @@ pub enum Intent {
 /// From where something would leave the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
-    /// The name of the version; none for the public site.
-    pub version: Option<&'a str>,
+    /// The version; none for the public site.
+    pub version: Option<VersionOrigin<'a>>,
     /// Whether an earlier moment is shown.
     pub is_past: bool,
+}
+
+/// A version from which something would leave the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionOrigin<'a> {
+    /// Its name, which an earlier one may have had.
+    pub name: &'a str,
+    /// When it was opened.
+    pub opened: Tid,
 }
 
 impl Origin<'static> {
@@ -150,7 +161,7 @@ pub fn decide(
         Ok(Err(Blocked {
             intent,
             connection: path.as_ref().map_or_else(|| connection.to_string(), ToString::to_string),
-            version: from.version.map(str::to_owned),
+            version: from.version.map(|version| version.name.to_owned()),
             ruled_by,
             because,
         }))
@@ -206,11 +217,13 @@ enum Rule {
 fn rule_for(
     head: &(impl Snapshot + ?Sized),
     connection: &Object,
-    version: &str,
+    version: VersionOrigin<'_>,
 ) -> Result<(&'static str, Rule), ReadError> {
     match attribute(head, connection, IN_VERSION)? {
         Some(Value::Map(rules)) => {
-            if let Some(rule) = rules.get(version) {
+            let written = connection.attribute(IN_VERSION).map(|cell| cell.tid);
+            let is_of_its_time = written.is_some_and(|written| written > version.opened);
+            if let Some(rule) = rules.get(version.name).filter(|_| is_of_its_time) {
                 return Ok((IN_VERSION, single(head, rule)?));
             }
         }

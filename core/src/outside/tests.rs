@@ -45,7 +45,11 @@ fn check(tree: &MemoryTree, from: Origin<'_>, expected: [Result<&str, Because>; 
     }
 }
 
-const DRAFT: Origin<'static> = Origin { version: Some("draft"), is_past: false };
+const DRAFT: Origin<'static> = draft_of(Tid::ZERO);
+
+const fn draft_of(opened: Tid) -> Origin<'static> {
+    Origin { version: Some(VersionOrigin { name: "draft", opened }), is_past: false }
+}
 
 #[test]
 fn case_33_a_connection_does_in_versions_what_the_trunk_says_and_nothing_where_it_is_not_understood() {
@@ -105,6 +109,21 @@ fn case_33_a_connection_does_in_versions_what_the_trunk_says_and_nothing_where_i
         check(&tree, past, [Ok("/api"), Err(Because::Past)], &format!("in the past: {what}"));
         let past = Origin { is_past: true, ..DRAFT };
         check(&tree, past, [expected[0], Err(Because::Past)], &format!("in the version's past: {what}"));
+    }
+}
+
+/// A rule for `draft` counted for each later version of that name, whoever opened it.
+#[test]
+fn case_33_what_is_said_for_one_version_does_not_count_for_a_later_one_of_its_name() {
+    let rule = Value::Map(BTreeMap::from([("draft".into(), "/test".into())]));
+    let reading = [Ok("/api"), Err(Because::ReadOnly)];
+    for (in_versions, expected) in [(READ_ONLY, reading), (BLOCK, [Err(Because::Rule), Err(Because::Rule)])] {
+        let tree = tree(&[(IN_VERSIONS, in_versions.into()), (IN_VERSION, rule.clone())]);
+        let before = draft_of(Tid::from_micros(1));
+        check(&tree, before, [Ok("/test"), Ok("/test")], "opened before the rule was written");
+        for opened in [2, 3] {
+            check(&tree, draft_of(Tid::from_micros(opened)), expected, "opened after it");
+        }
     }
 }
 

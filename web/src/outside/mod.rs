@@ -14,11 +14,13 @@ pub mod secret;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bough_core::Oid;
-use bough_core::outside::{Answer, Intent, Origin, Outside, OutsideError, Question, USE_CONNECTIONS, decide};
+use bough_core::outside::{
+    Answer, Intent, Origin, Outside, OutsideError, Question, USE_CONNECTIONS, VersionOrigin, decide,
+};
 use bough_core::security::{Access, Actor};
 use bough_core::snapshot::path_of;
 use bough_core::transaction::SharedSnapshot;
+use bough_core::{Oid, Tid};
 use bough_store::version::VersionError;
 use bough_store::{Database, LineId};
 use parking_lot::Mutex;
@@ -31,7 +33,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// What one call may have connections do.
 pub struct Way {
     access: Access,
-    version: Option<String>,
+    /// The name of the version, and when it was opened.
+    version: Option<(String, Tid)>,
     is_past: bool,
     deadline: Instant,
     done: Mutex<Done>,
@@ -73,7 +76,7 @@ impl Way {
             _ => {
                 let trunk = database.on(LineId::TRUNK)?.snapshot();
                 let head: SharedSnapshot = Arc::new(trunk);
-                (Some(database.version_info()?.name), Some(head))
+                (Some(version(database)?), Some(head))
             }
         };
         let actor = Actor::system();
@@ -86,7 +89,7 @@ impl Way {
     pub(crate) fn of_visit(visit: &Visit, deadline: Instant) -> Result<Self, VersionError> {
         let version = match visit.database.line() {
             LineId::TRUNK => None,
-            _ => Some(visit.database.version_info()?.name),
+            _ => Some(version(&visit.database)?),
         };
         // What is only looked at to see what it would be like changes nothing outside, as the past does not.
         let is_past = visit.now.is_some() || visit.is_looked_at;
@@ -131,7 +134,8 @@ impl Outside for Way {
     fn ask(&self, connection: Oid, question: &Question<'_>) -> Result<Answer, OutsideError> {
         let intent = http::intent(question.verb);
         let head = &**self.access.head();
-        let origin = Origin { version: self.version.as_deref(), is_past: self.is_past };
+        let version = self.version.as_ref().map(|(name, opened)| VersionOrigin { name, opened: *opened });
+        let origin = Origin { version, is_past: self.is_past };
         // Who may use it is asked at the connection that is named, there and at the head; only then is anything told of it.
         if !self.access.allows_at(USE_CONNECTIONS, connection)? {
             return Err(OutsideError::Denied(USE_CONNECTIONS));
@@ -158,6 +162,12 @@ impl Outside for Way {
         self.done.lock().add(Write { connection, question, answer: answer.clone() });
         answer.map_err(failed)
     }
+}
+
+/// The name of a version, and when it was opened.
+fn version(database: &Database) -> Result<(String, Tid), VersionError> {
+    let info = database.version_info()?;
+    Ok((info.name, info.opened))
 }
 
 /// Tells questions from one another.

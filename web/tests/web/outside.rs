@@ -187,6 +187,20 @@ async fn case_33_nothing_that_a_version_changes_in_a_connection_counts() {
     assert!(other.asked().is_empty());
 }
 
+#[tokio::test]
+async fn a_later_version_of_the_same_name_has_none_of_the_rights_of_the_earlier_one() {
+    let server = Server::start("real");
+    let site = site_with(&server);
+    let rule = |text: &str| Value::Map([("draft".into(), text.into())].into());
+    site.set("/api", "in_version", rule("read-only"));
+    open(&site, "draft");
+    assert_eq!(fetch(&site, "/@v/draft/api/fetch").await.status, 403);
+    assert!(server.asked().is_empty());
+    site.set("/api", "in_version", Value::Null);
+    site.set("/api", "in_version", rule("read-only"));
+    assert_eq!(fetch(&site, "/@v/draft/api/fetch").await.status, 200);
+}
+
 /// A type that asks outside, and counts how often it was called.
 struct Robot {
     schema: TypeSchema,
