@@ -7,10 +7,13 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { axeSource, launch, logIn, serve } from "../site.mjs";
+import { looksWhenWhole } from "../whole.mjs";
 
 const [bough, ...wanted] = process.argv.slice(2);
 const here = import.meta.dirname;
 const full = process.env.BOUGH_TEST_SCALE === "full";
+// For how many milliseconds every script is held back: finds flows that act before a page is ready, as on a busy machine.
+const scriptsLate = Number(process.env.BOUGH_TEST_SCRIPTS_LATE ?? 0);
 
 /** Runs one flow in a browser that nobody used before. */
 async function run(browser, site, flow) {
@@ -25,6 +28,7 @@ async function run(browser, site, flow) {
   });
   context.setDefaultTimeout(15_000);
   const watch = (page) => {
+    looksWhenWhole(page);
     page.on("console", (message) => {
       // A page with a status of its own is what a flow may be after; what a page needs must be there.
       // A site need not have an icon.
@@ -42,9 +46,16 @@ async function run(browser, site, flow) {
     });
   };
   context.on("page", watch);
+  if (scriptsLate) {
+    await context.route("**/*.js*", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, scriptsLate));
+      await route.continue().catch(() => {});
+    });
+  }
   const page = await context.newPage();
   const axe = async (on = page) => {
     if (flow.js === false) return;
+    await on.waitForLoadState("load");
     await on.evaluate(axeSource);
     const { violations } = await on.evaluate(() => globalThis.axe.run());
     const told = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
