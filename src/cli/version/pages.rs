@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bough::web::survey::{Difference, PageChange};
+use bough::web::survey::PageChange;
 use bough::{MergeChoice, Site};
 use serde::{Deserialize, Serialize};
 
@@ -54,18 +54,10 @@ struct PageRow {
 
 impl From<&PageChange> for PageRow {
     fn from(change: &PageChange) -> Self {
-        let (how, to) = match &change.how {
-            Difference::Otherwise => ("otherwise", None),
-            Difference::New => ("new", None),
-            Difference::Gone => ("gone", None),
-            Difference::Moved(to) => ("moved", Some(to.clone())),
-            Difference::Fails => ("fails", None),
-            Difference::Mended => ("mended", None),
-        };
         Self {
             url: change.url.clone(),
-            how: how.to_owned(),
-            to,
+            how: change.how.word().to_owned(),
+            to: change.how.moved_to().map(str::to_owned),
             is_direct: change.is_direct,
             because: change.because.iter().map(ToString::to_string).collect(),
         }

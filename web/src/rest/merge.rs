@@ -20,7 +20,7 @@ use super::value::{Reader, Wanted, find_from, rfc3339};
 use super::version::addressed;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
-use crate::survey::{Difference, PageChange, Survey};
+use crate::survey::{PageChange, Survey};
 
 /// How long one answer looks at pages before it says where to go on.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
@@ -74,14 +74,7 @@ pub(super) fn pages(call: &Call<'_>) -> Result<Answer, PublishError> {
     let until = (Instant::now() + LOOKS_FOR).min(call.asked.deadline);
     let surveyed = survey.go_on(limit, until)?;
     let page = |change: PageChange| {
-        let (how, to) = match change.how {
-            Difference::Otherwise => ("otherwise", None),
-            Difference::New => ("new", None),
-            Difference::Gone => ("gone", None),
-            Difference::Moved(to) => ("moved", Some(to)),
-            Difference::Fails => ("fails", None),
-            Difference::Mended => ("mended", None),
-        };
+        let (how, to) = (change.how.word(), change.how.moved_to().map(str::to_owned));
         let because = change.because.iter().map(ToString::to_string).collect();
         dto::ChangedPage { url: change.url, how, to, is_direct: change.is_direct, because }
     };

@@ -11,9 +11,6 @@ use super::value::{Reader, Wanted, find_from};
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 
-/// How many changes are read at a time.
-const BATCH: usize = 256;
-
 /// `POST @@undo`.
 pub(super) fn undo(call: &Call<'_>) -> Result<Answer, PublishError> {
     let wanted: dto::Undo = call.json()?;
@@ -41,23 +38,16 @@ fn require_undo(call: &Call<'_>, of: &[Tid]) -> Result<(), PublishError> {
         return Ok(());
     }
     for &tid in of {
-        let mut skip = 0;
-        loop {
+        call.database().each_change(tid, |delta| -> Result<(), PublishError> {
             call.check_time()?;
-            let changes = call.database().changes(tid, skip, BATCH)?;
-            for delta in &changes {
-                let place = delta.before.as_ref().and_then(|object| object.place().map(|place| place.parent));
-                let is_live = is_live(call.snapshot(), delta.oid)?;
-                let at = if is_live { Some(delta.oid) } else { place };
-                if !at.map(|at| access.allows_at(UNDO, at)).transpose()?.unwrap_or(false) {
-                    return Err(PublishError::Forbidden(UNDO.to_owned()));
-                }
+            let place = delta.before.as_ref().and_then(|object| object.place().map(|place| place.parent));
+            let is_live = is_live(call.snapshot(), delta.oid)?;
+            let at = if is_live { Some(delta.oid) } else { place };
+            match at.map(|at| access.allows_at(UNDO, at)).transpose()? {
+                Some(true) => Ok(()),
+                _ => Err(PublishError::Forbidden(UNDO.to_owned())),
             }
-            skip += changes.len();
-            if changes.len() < BATCH {
-                break;
-            }
-        }
+        })?;
     }
     Ok(())
 }

@@ -54,6 +54,28 @@ pub enum Difference {
     Mended,
 }
 
+impl Difference {
+    /// How it differs in one word: `otherwise`, `new`, `gone`, `moved`, `fails` or `mended`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Otherwise => "otherwise",
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Moved(_) => "moved",
+            Self::Fails => "fails",
+            Self::Mended => "mended",
+        }
+    }
+
+    /// Of a moved one: where it is then.
+    pub fn moved_to(&self) -> Option<&str> {
+        match self {
+            Self::Moved(to) => Some(to),
+            _ => None,
+        }
+    }
+}
+
 /// A page that is different after a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageChange {
