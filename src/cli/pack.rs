@@ -71,9 +71,9 @@ impl SiteCommand for Pack {
             screen.line(&format!("version {version} needs everything from {needs} on"))?;
         }
         if let Some(held) = row.held_by.first() {
-            let [update, detach] =
-                ["update", "detach"].map(|verb| screen.command(&format!("version {verb} {}", held.version)));
-            screen.line(&format!("let it need less with: {update} or {detach}"))?;
+            let [update, detach, discard] = ["update", "detach", "discard"]
+                .map(|verb| screen.command(&format!("version {verb} {}", held.version)));
+            screen.line(&format!("let it need less with: {update} or {detach}; throw it away with: {discard}"))?;
         }
         Ok(())
     }

@@ -388,11 +388,18 @@ pub(crate) fn append_and_show(
             frames.push(frame);
         }
     }
+    let mut entries = Vec::new();
+    for (_, tid, _, head) in heads.iter().filter(|(_, _, _, head)| !head.disk.lines.is_empty()) {
+        keys::line_entries(*tid, head, &mut entries);
+    }
+    // What the index cannot hold must not get into the log, which could not be read in again. All other entries are of
+    // bounded parts.
+    let fits = entries.drain(..).try_for_each(|entry: Entry| entry.check());
+    fits.map_err(|error| BatchFailure::Index(Arc::new(error)))?;
     let log = &engine.log;
     let appended = log.append(&frames, log.last_tid());
     let bodies = appended.map_err(|error| BatchFailure::Refused(Arc::new(error)))?;
     log.sync().map_err(|error| BatchFailure::Uncertain(Arc::new(error)))?;
-    let mut entries = Vec::new();
     for (digest, location) in stages.iter().flat_map(|stage| stage.in_log()) {
         entries.push(Entry::put(keys::item(digest), location.to_bytes()));
     }

@@ -23,7 +23,7 @@ pub enum HistoryError {
     #[error("there is no commit {0}")]
     NoSuchCommit(Tid),
     /// What was then is packed away.
-    #[error("cannot show {asked}: everything before {horizon} is packed away")]
+    #[error("cannot show or undo {asked}: the history before {horizon} is packed away")]
     Packed {
         /// What was asked for.
         asked: Tid,

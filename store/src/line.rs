@@ -37,7 +37,7 @@ impl LineId {
 pub enum LineStatus {
     /// It can be written to.
     Open,
-    /// It can be looked at, and opened again.
+    /// It can be looked at, and opened again: also after a pack, unless all of it was merged.
     Closed,
     /// It was thrown away; it can be opened again until pack takes it.
     Discarded,

@@ -54,8 +54,8 @@ pub struct PackReport {
     pub contents_dropped: u64,
     /// Segments of the log that are rewritten.
     pub segments_rewritten: u64,
-    /// The open versions that need what lies before the time that was asked for, with the commit from which on each
-    /// needs it.
+    /// The versions, open or closed and not merged, that need what lies before the time that was asked for, with the
+    /// commit from which on each needs it.
     pub held_by: Vec<(String, Tid)>,
 }
 

@@ -680,8 +680,11 @@ impl<'a> Overlay<'a> {
                 continue;
             }
             let mut chain = vec![parent];
+            let mut walked = HashSet::new();
             while let Some(&last) = chain.last()
                 && last != Oid::ROOT
+                // What is damaged may go round in a circle.
+                && walked.insert(last)
                 && let Standing::At(place) = self.standing(last)?
             {
                 chain.push(place.parent);

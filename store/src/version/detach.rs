@@ -7,8 +7,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use bough_core::snapshot::is_live;
-use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
+use bough_core::merge::structure::{Checker, Places, Standing, Violation};
+use bough_core::snapshot::{ReadError, is_live};
+use bough_core::{CellKey, Content, Oid, Place, Snapshot as _, Tid};
 
 use crate::commit::check_open;
 use crate::database::Database;
@@ -18,13 +19,15 @@ use crate::own::{Own, OwnBase, OwnCell};
 use crate::snapshot::Snapshot;
 use crate::version::VersionError;
 use crate::version::own_cells::ThreeSides;
+use crate::weave::{Conflict, ConflictReason};
 
 impl Database {
     /// Gives this version a later base without merging: `to` is a commit of the parent line, none for its head. From
     /// then on it needs nothing of what was before. None if it stands there already.
     ///
     /// # Errors
-    /// When `to` lies before its base, or what the version holds has no place over the new base.
+    /// When `to` lies before its base; [`VersionError::DoesNotFit`] when what the version holds does not make a tree with
+    /// what the new base has.
     pub fn detach(&self, to: Option<Tid>, note: Note) -> Result<Option<Tid>, VersionError> {
         let engine = &self.inner.engine;
         engine.wait_for_index()?;
@@ -40,15 +43,11 @@ impl Database {
         }
         let mut owns: BTreeMap<Oid, Own> =
             sides.own.iter().map(|(oid, (_, own))| (*oid, own.clone())).collect();
-        for cell in &sides.cells {
-            let now = sides.parent.object(cell.oid)?;
-            let now = now.as_ref().and_then(|object| object.content(&cell.key));
-            let base =
-                if now == cell.base.as_ref() { OwnBase::Line } else { OwnBase::Kept(cell.base.clone()) };
-            if let Some((own, held)) =
-                owns.get_mut(&cell.oid).and_then(|own| Some((own.cell(&cell.key)?.clone(), own)))
-            {
-                held.put(cell.key.clone(), OwnCell { base, ..own });
+        for (oid, (_, own)) in &sides.own {
+            let now = owns.entry(*oid).or_default();
+            for (key, cell) in own.cells() {
+                let base = sides.base_over(*oid, key, cell)?;
+                now.put(key.clone(), OwnCell { base, ..cell.clone() });
             }
         }
         for (oid, place) in lost_containers(&sides.version, &sides.parent, &owns)? {
@@ -56,10 +55,69 @@ impl Database {
             let cell = OwnCell { tid: Tid::MAX, base: OwnBase::Kept(place.clone()), content: place };
             owns.entry(oid).or_default().put(CellKey::Place, cell);
         }
+        check_tree(&sides, &owns)?;
         owns.retain(|oid, own| sides.own.get(oid).is_none_or(|(_, held)| held != own));
         let state = LineState { parent, base: to, ..LineState::clone(&sides.state) };
         let note = note.of_kind(Kind::Update { to });
         engine.commit_own(self.line, owns.into_iter().collect(), Some(state), &note).map(Some)
+    }
+}
+
+/// Refuses what would be no tree: moves that go round in a circle, and two children of one name.
+fn check_tree(sides: &ThreeSides<'_>, owns: &BTreeMap<Oid, Own>) -> Result<(), VersionError> {
+    let places = Detached { parent: &sides.parent, owns };
+    let mut checker = Checker::default();
+    let mut conflicts = Vec::new();
+    for (&oid, own) in owns {
+        let Some(place) = own_place(own) else { continue };
+        let is_broken = checker.check(&places, oid)?;
+        if matches!(is_broken, Some(Violation::BelowDeleted { .. })) {
+            // As the version has it already: what it moved into something that it deleted is deleted.
+            continue;
+        }
+        let other = match place {
+            Some(place) => sides.parent.child(place.parent, place.name.as_str())?.zip(Some(place)),
+            None => None,
+        };
+        let clash = other
+            .filter(|(other, _)| *other != oid && owns.get(other).is_none_or(|own| own_place(own).is_none()));
+        let clash = clash.map(|(other, place)| Violation::NameTaken {
+            oid,
+            parent: place.parent,
+            name: place.name.clone(),
+            other,
+        });
+        conflicts.extend(is_broken.into_iter().chain(clash).map(|violation| Conflict {
+            oid,
+            reason: ConflictReason::Structure(violation),
+            since: None,
+        }));
+    }
+    if conflicts.is_empty() { Ok(()) } else { Err(VersionError::DoesNotFit(conflicts)) }
+}
+
+/// Where a version itself has an object; none if it says nothing of that, and none in it if it says deleted.
+fn own_place(own: &Own) -> Option<Option<&Place>> {
+    let cell = own.cell(&CellKey::Place)?;
+    Some(cell.content.as_ref().and_then(|content| match content {
+        Content::Place(place) => Some(place),
+        _ => None,
+    }))
+}
+
+/// The places of a version over its new base.
+struct Detached<'a> {
+    parent: &'a Snapshot,
+    owns: &'a BTreeMap<Oid, Own>,
+}
+
+impl Places for Detached<'_> {
+    fn standing(&self, oid: Oid) -> Result<Standing, ReadError> {
+        match self.owns.get(&oid).and_then(own_place) {
+            Some(Some(place)) => Ok(Standing::At(place.clone())),
+            Some(None) => Ok(Standing::Deleted),
+            None => Places::standing(self.parent, oid),
+        }
     }
 }
 
@@ -68,7 +126,7 @@ fn lost_containers(
     version: &Snapshot,
     parent: &Snapshot,
     owns: &BTreeMap<Oid, Own>,
-) -> Result<Vec<(Oid, bough_core::Place)>, VersionError> {
+) -> Result<Vec<(Oid, Place)>, VersionError> {
     let mut lost = Vec::new();
     let mut seen = HashSet::new();
     for &oid in owns.keys() {

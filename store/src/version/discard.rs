@@ -1,6 +1,6 @@
 //! Throwing away what a version changed: all of it, or some.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bough_core::merge::structure::Violation;
@@ -43,11 +43,7 @@ impl Database {
         if state.status == LineStatus::Discarded {
             return Err(VersionError::Status { name: state.name.clone(), status: state.status });
         }
-        let all = engine.lines.all(engine.head());
-        let on_it = all.iter().filter(|(_, epoch)| {
-            epoch.state.status == LineStatus::Open && engine.open_parent(&epoch.state) == self.line
-        });
-        let on_it: Vec<String> = on_it.map(|(_, epoch)| epoch.state.name.clone()).collect();
+        let on_it = engine.lying_on(self.line);
         if !on_it.is_empty() && !despite_others {
             return Err(VersionError::HasVersions(on_it));
         }
@@ -63,10 +59,11 @@ impl Database {
     pub fn discard_part(&self, picks: &[Pick], dry_run: bool, note: Note) -> Result<Discarded, VersionError> {
         let engine = &self.inner.engine;
         engine.wait_for_index()?;
-        let _lead = self.inner.committer.lead();
+        // Whoever only asks keeps nobody from writing meanwhile.
+        let _lead = (!dry_run).then(|| self.inner.committer.lead());
         check_open(engine, self.line)?;
         let sides = ThreeSides::new(engine, self.line, None)?;
-        let mut goes = Going { sides: &sides, cells: BTreeMap::new() };
+        let mut goes = Going { sides: &sides, standing: standing_in(&sides)?, cells: BTreeMap::new() };
         for pick in picks {
             goes.pick(pick)?;
         }
@@ -120,9 +117,22 @@ impl Database {
     }
 }
 
+/// What a version holds something of, by the container in which it shows that.
+fn standing_in(sides: &ThreeSides<'_>) -> Result<HashMap<Oid, Vec<Oid>>, VersionError> {
+    let mut standing: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    for &oid in sides.own.keys() {
+        if let Some(place) = sides.version.object(oid)?.and_then(|object| object.place().cloned()) {
+            standing.entry(place.parent).or_default().push(oid);
+        }
+    }
+    Ok(standing)
+}
+
 /// The cells that go.
 struct Going<'a> {
     sides: &'a ThreeSides<'a>,
+    /// What the version holds something of, by the container in which the version shows it.
+    standing: HashMap<Oid, Vec<Oid>>,
     cells: BTreeMap<Oid, BTreeSet<CellKey>>,
 }
 
@@ -184,12 +194,8 @@ impl Going<'_> {
         }
         while let Some(top) = gone.pop() {
             self.whole(top);
-            for oid in self.sides.own.keys().copied().collect::<Vec<_>>() {
-                let place = self.sides.version.object(oid)?.and_then(|object| object.place().cloned());
-                if place.is_some_and(|place| place.parent == top)
-                    && self.place_of(oid)
-                    && self.is_made_here(oid)
-                {
+            for oid in self.standing.get(&top).cloned().unwrap_or_default() {
+                if self.place_of(oid) && self.is_made_here(oid) {
                     gone.push(oid);
                 }
             }

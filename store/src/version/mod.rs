@@ -16,6 +16,8 @@ mod resolutions;
 mod take_back;
 
 #[cfg(test)]
+mod edges_tests;
+#[cfg(test)]
 mod resolutions_tests;
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,7 @@ pub use compare::{Differences, OwnPart};
 pub use discard::Discarded;
 pub(crate) use known::KnownConflicts;
 pub use open::Management;
-pub use open::{DEPTH_MAX, NewVersion, VERSION_NAME_BYTES_MAX};
+pub use open::{DEPTH_MAX, NewVersion, TRUNK_NAME, VERSION_NAME_BYTES_MAX, VERSION_TEXT_BYTES_MAX};
 pub use reconcile::MergeChoice;
 pub use resolutions::{Decided, NotSettled, Resolved, WhyNot, conflict_id};
 pub(crate) use take_back::{OwnBack, own_back, reopening};
@@ -84,7 +86,7 @@ pub enum VersionError {
     },
     /// Such a name cannot be had.
     #[error(
-        "`{0}` cannot be the name of a version: expected 1 to 40 lower-case letters, digits and hyphens, beginning and ending with a letter or digit"
+        "`{0}` cannot be the name of a version: expected 1 to 40 lower-case letters, digits and hyphens, beginning and ending with a letter or digit, and not `trunk`, which stands for the public site"
     )]
     BadName(String),
     /// Another open version has that name.
@@ -109,9 +111,32 @@ pub enum VersionError {
         /// How it stands.
         status: LineStatus,
     },
-    /// Other versions lie on it.
-    #[error("other versions lie on it: {}", .0.join(", "))]
+    /// A title or an owner is too long to be kept.
+    #[error("the {what} of a version has at most {} bytes, not {bytes}", VERSION_TEXT_BYTES_MAX)]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// Other versions lie on it, and what it holds is not merged.
+    #[error("other versions lie on it, and would be merged past what it holds: {}", .0.join(", "))]
     HasVersions(Vec<String>),
+    /// Nothing is left of what it held.
+    #[error("version `{name}` is {}, and what it held is packed away", .status.word())]
+    PackedAway {
+        /// Its name.
+        name: String,
+        /// How it stands.
+        status: LineStatus,
+    },
+    /// Over a later base the version would show no tree. Nothing was changed.
+    #[error(
+        "over what the parent line has by now, {} thing(s) of the version would not stand where it has them: \
+         update it instead, which settles that",
+        .0.len()
+    )]
+    DoesNotFit(Vec<weave::Conflict>),
     /// A version does not go back on its parent line.
     #[error("cannot bring the version to {asked}: it goes with the parent line from {oldest} on")]
     TooOld {

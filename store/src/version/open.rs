@@ -21,6 +21,10 @@ use bough_core::Oid;
 pub const DEPTH_MAX: usize = 8;
 /// Longest name of a version in bytes: it is a label of a host name, too.
 pub const VERSION_NAME_BYTES_MAX: usize = 40;
+/// Longest title of a version, and longest name of its owner, in bytes: the index holds both.
+pub const VERSION_TEXT_BYTES_MAX: usize = 500;
+/// What the public site is called where versions are named: no version may be called so.
+pub const TRUNK_NAME: &str = "trunk";
 
 /// A version that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -93,14 +97,22 @@ impl Database {
     /// A handle on the version of that name: an open one, else the newest that had it.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none; [`VersionError::PackedAway`] when nothing is left of what it held.
     pub fn version(&self, name: &str) -> Result<Self, VersionError> {
         let engine = &self.inner.engine;
         let all = engine.lines.all(engine.head());
         let named = all.iter().filter(|(_, epoch)| epoch.state.name == name);
         let found = named.max_by_key(|(line, epoch)| (epoch.state.status == LineStatus::Open, *line));
         match found {
-            Some((line, _)) => Ok(self.on(*line)?),
+            Some((line, epoch)) => {
+                let version = self.on(*line)?;
+                let is_open = epoch.state.status == LineStatus::Open;
+                if !is_open && engine.view(*line, engine.head())?.ground < engine.horizon() {
+                    // It would show objects as of a time of which nothing is left.
+                    return Err(VersionError::PackedAway { name: name.into(), status: epoch.state.status });
+                }
+                Ok(version)
+            }
             None => {
                 let open = all.iter().filter(|(_, epoch)| epoch.state.status == LineStatus::Open);
                 let similar = open.map(|(_, epoch)| epoch.state.name.clone()).take(20).collect();
@@ -126,6 +138,8 @@ impl Database {
     pub fn open_version(&self, new: &NewVersion, note: Note) -> Result<Self, VersionError> {
         let engine = &self.inner.engine;
         check_name(&new.name)?;
+        check_text("title", &new.title)?;
+        check_text("owner", &new.owner)?;
         engine.wait_for_index()?;
         let lead = self.inner.committer.lead();
         engine.check_free(&new.name)?;
@@ -161,12 +175,13 @@ impl Database {
     /// Changes a version's name, title, owner or status. None if it is so already.
     ///
     /// # Errors
-    /// When the name cannot be had; when it is to be opened again and what it lies on is packed away.
+    /// When the name cannot be had; [`VersionError::HasVersions`] when it is to be closed while it holds what is not
+    /// merged and others lie on it; when it is to be opened again and what it lies on is packed away.
     pub fn manage_version(&self, change: &Management, note: Note) -> Result<Option<Tid>, VersionError> {
         let engine = &self.inner.engine;
-        if let Some(name) = &change.name {
-            check_name(name)?;
-        }
+        change.name.as_deref().map_or(Ok(()), check_name)?;
+        change.title.as_deref().map_or(Ok(()), |title| check_text("title", title))?;
+        change.owner.as_deref().map_or(Ok(()), |owner| check_text("owner", owner))?;
         engine.wait_for_index()?;
         let _lead = self.inner.committer.lead();
         let now = engine.epoch(self.line)?.state;
@@ -192,6 +207,9 @@ impl Database {
         if state == *now {
             return Ok(None);
         }
+        if state.status == LineStatus::Closed && now.status == LineStatus::Open {
+            engine.check_closable(self.line)?;
+        }
         let note = note.of_kind(Kind::Manage);
         Ok(Some(engine.commit_own(self.line, Vec::new(), Some(state), &note)?))
     }
@@ -204,7 +222,13 @@ fn check_name(name: &str) -> Result<(), VersionError> {
     let is_name = bytes.len() <= VERSION_NAME_BYTES_MAX
         && bytes.iter().all(|&byte| is_fine(byte) || byte == b'-')
         && ends.is_some_and(|(&first, &last)| is_fine(first) && is_fine(last));
-    if is_name { Ok(()) } else { Err(VersionError::BadName(name.chars().take(60).collect())) }
+    let is_free = name != TRUNK_NAME;
+    if is_name && is_free { Ok(()) } else { Err(VersionError::BadName(name.chars().take(60).collect())) }
+}
+
+fn check_text(what: &'static str, text: &str) -> Result<(), VersionError> {
+    let bytes = text.len();
+    if bytes <= VERSION_TEXT_BYTES_MAX { Ok(()) } else { Err(VersionError::TooLong { what, bytes }) }
 }
 
 impl Engine {
@@ -220,12 +244,54 @@ impl Engine {
     }
 
     fn check_free(&self, name: &str) -> Result<(), VersionError> {
-        let is_taken =
+        if self.is_taken(name) { Err(VersionError::NameTaken(name.into())) } else { Ok(()) }
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        let is_it =
             |(_, epoch): &(LineId, Epoch)| epoch.state.name == name && epoch.state.status == LineStatus::Open;
-        if self.lines.all(self.head()).iter().any(is_taken) {
-            return Err(VersionError::NameTaken(name.into()));
+        self.lines.all(self.head()).iter().any(is_it)
+    }
+
+    /// That name, or where an open version has it by now one made from it that none has.
+    pub(crate) fn free_name(&self, name: &str) -> String {
+        let numbered = (2..).map(|number: u32| {
+            let behind = format!("-{number}");
+            let room = VERSION_NAME_BYTES_MAX.saturating_sub(behind.len()).min(name.len());
+            // A name is ASCII.
+            format!("{}{behind}", &name[..room])
+        });
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        names.find(|name| !self.is_taken(name)).unwrap_or_default()
+    }
+
+    /// The names of the open versions that lie on a line.
+    pub(crate) fn lying_on(&self, line: LineId) -> Vec<String> {
+        let all = self.lines.all(self.head()).into_iter();
+        let on_it = all.filter(|(_, epoch)| {
+            epoch.state.status == LineStatus::Open && self.open_parent(&epoch.state) == line
+        });
+        on_it.map(|(_, epoch)| epoch.state.name.clone()).collect()
+    }
+
+    /// Refuses to close a version on which others lie while it holds what is not merged: those would be merged past it.
+    pub(crate) fn check_closable(&self, line: LineId) -> Result<(), VersionError> {
+        let on_it = self.lying_on(line);
+        if !on_it.is_empty() && self.holds_anything(line)? {
+            return Err(VersionError::HasVersions(on_it));
         }
         Ok(())
+    }
+
+    /// Whether a version holds anything that is not merged.
+    fn holds_anything(&self, line: LineId) -> Result<bool, crate::engine::StoreError> {
+        let view = self.view(line, self.head())?;
+        for oid in self.lines.get(line, &self.index)?.all_touched() {
+            if self.own(&view, oid)?.is_some_and(|(_, own)| !own.cells().is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The line that a version is merged into: the nearest below it that is open.
@@ -245,12 +311,22 @@ impl Engine {
         epoch.is_none_or(|epoch| epoch.state.status != LineStatus::Open)
     }
 
-    /// The oldest commit of the trunk that each open version needs.
+    /// The oldest commit of the trunk that each version needs which is open, or closed and not merged.
     pub(crate) fn needed_by_versions(&self) -> Result<Vec<(String, Tid)>, crate::engine::StoreError> {
-        let open = self.lines.all(self.head()).into_iter();
-        let open = open.filter(|(_, epoch)| epoch.state.status == LineStatus::Open);
-        open.map(|(line, epoch)| Ok((epoch.state.name.clone(), self.view(line, self.head())?.ground)))
-            .collect()
+        let mut needed = Vec::new();
+        for (line, epoch) in self.lines.all(self.head()) {
+            let ground = self.view(line, self.head())?.ground;
+            let needs = match epoch.state.status {
+                LineStatus::Open => true,
+                // What is packed away already is not held by anything that is left of it.
+                LineStatus::Closed => ground >= self.horizon() && self.holds_anything(line)?,
+                LineStatus::Discarded => false,
+            };
+            if needs {
+                needed.push((epoch.state.name.clone(), ground));
+            }
+        }
+        Ok(needed)
     }
 
     /// The name of a version; none for the trunk.

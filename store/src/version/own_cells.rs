@@ -113,6 +113,15 @@ impl<'a> ThreeSides<'a> {
         }
     }
 
+    /// With what a cell that the version goes on holding is to be compared over the parent line as it is here.
+    pub(super) fn base_over(&self, oid: Oid, key: &CellKey, cell: &OwnCell) -> Result<OwnBase, StoreError> {
+        let base = self.engine.seen(self.base.view(), oid)?;
+        let base = self.base_of(oid, base.as_deref(), key, cell)?;
+        let parent = self.engine.seen(self.parent.view(), oid)?;
+        let is_same = parent.as_ref().and_then(|object| object.content(key)) == base.as_ref();
+        Ok(if is_same { OwnBase::Line } else { OwnBase::Kept(base) })
+    }
+
     /// What the version is compared with.
     pub(crate) fn compared_with(&self) -> Compared<'_> {
         Compared { base: &self.base, objects: &self.compared }

@@ -136,6 +136,9 @@ impl Database {
             (sides.merged_at(&cells, &plan, tid)?, LineState::clone(&sides.state))
         };
         if choice.close {
+            if !is_whole {
+                engine.check_closable(self.line)?;
+            }
             state.status = LineStatus::Closed;
         }
         let mut own_stage = Stage::new(Arc::clone(engine));
@@ -231,7 +234,10 @@ impl Database {
         let origin = Origin::new(&mut stage, &note, moment).unjudged().planned();
         let woven = engine.weave_own(self.line, own, Some(state), origin)?;
         append_and_show(engine, vec![woven], &mut [stage]).map_err(|failure| failure.to_error())?;
-        self.forget_resolutions();
+        if engine.touched_between(sides.parent.view(), &engine.view(parent, engine.head())?)?.is_empty() {
+            // Otherwise there may be conflicts with what came later, and what was decided about them counts.
+            self.forget_resolutions();
+        }
         Ok(moment.0)
     }
 }
@@ -293,6 +299,11 @@ impl ThreeSides<'_> {
             let mut now = own.clone();
             for (key, cell) in own.cells() {
                 match results.get(&(*oid, key)) {
+                    // Of what it deleted nothing is merged; but it is there again when that is undone.
+                    None if *key != CellKey::Place && !is_live(&self.version, *oid)? => {
+                        let base = self.base_over(*oid, key, cell)?;
+                        now.put(key.clone(), OwnCell { base, ..cell.clone() });
+                    }
                     // As the parent line has it: it need not be held.
                     None => now.drop_cell(key),
                     Some(to) if **to == cell.content && cell.base == OwnBase::Line => {}

@@ -1,7 +1,8 @@
 //! Undo where versions are concerned: inside one, and of the merge of one.
 //!
 //! Inside a version a cell that goes back to what nobody had touched is dropped, so that it follows the parent line
-//! again. The undo of a merge gives the version back what it had merged, compared from now on with what the parent
+//! again; but where the parent line has it from the version by now, the version holds what was there before. An object
+//! that gets its place back gets everything back that the version held of it. The undo of a merge gives the version back what it had merged, compared from now on with what the parent
 //! line holds after the undo: merged again, it brings the same changes, and nothing has to be settled twice.
 
 use std::collections::{BTreeMap, HashMap};
@@ -61,6 +62,7 @@ pub(crate) fn own_back(
         let (own_before, own_after) = (engine.own(&before, oid)?, engine.own(&after, oid)?);
         let (own_before, own_after) = (own_before.unwrap_or_default().1, own_after.unwrap_or_default().1);
         let (object_before, object_after) = (engine.seen(&before, oid)?, engine.seen(&after, oid)?);
+        let stood = own.over(oid, below.as_deref(), Tid::MAX).is_some_and(|object| object.place().is_some());
         let mut keys: Vec<&CellKey> =
             own_before.cells().iter().chain(own_after.cells()).map(|(key, _)| key).collect();
         keys.sort();
@@ -84,12 +86,15 @@ pub(crate) fn own_back(
                 OwnBase::At(tid) => view.below().is_none_or(|below| *tid <= below.tid),
                 OwnBase::Kept(_) => false,
             };
+            // What this commit wrote and the version holds still was never merged.
+            let is_as_written = own.cell(key).is_some_and(|cell| cell.tid == touch.tid);
+            let shines = below.as_ref().and_then(|object| object.content(key));
             let mut put = |content: Option<Content>| {
                 own.put(key.clone(), OwnCell { tid: Tid::MAX, base: base.clone(), content });
             };
             match (now == after.as_ref(), was) {
-                (true, None) if follows => own.drop_cell(key),
-                // The undo of a merge gave it back since.
+                (true, None) if follows && (is_as_written || shines == before.as_ref()) => own.drop_cell(key),
+                // It was merged since, or the undo of a merge gave it back.
                 (true, None) => put(before.clone()),
                 (true, Some(was)) => put(was.content.clone()),
                 (false, _) if now == before.as_ref() => {}
@@ -110,10 +115,22 @@ pub(crate) fn own_back(
                 }
             }
         }
+        let stands = own.over(oid, below.as_deref(), Tid::MAX).is_some_and(|object| object.place().is_some());
+        if stands && !stood {
+            // A merge brings nothing of what is deleted, and takes it out of the version.
+            for (key, cell) in own_before.cells() {
+                let shines = below.as_ref().and_then(|object| object.content(key));
+                if own.cell(key).is_none() && shines != cell.content.as_ref() {
+                    let content = cell.content.clone();
+                    own.put(key.clone(), OwnCell { tid: Tid::MAX, base: OwnBase::Line, content });
+                }
+            }
+        }
     }
     for (of, key, content) in &choices.choose {
         if *of == oid {
-            own.put(key.clone(), OwnCell { tid: Tid::MAX, base: OwnBase::Line, content: content.clone() });
+            let base = own.cell(key).map_or(OwnBase::Line, |cell| cell.base.clone());
+            own.put(key.clone(), OwnCell { tid: Tid::MAX, base, content: content.clone() });
         }
     }
     let now = engine.seen(view, oid)?;
@@ -191,7 +208,12 @@ pub(crate) fn reopening(
             // What it lay on is packed away: it cannot be opened again.
             continue;
         }
-        let reopened = LineState { status: LineStatus::Open, ..LineState::clone(&epoch.state) };
+        // Another version may have its name by now.
+        let name = match epoch.state.status {
+            LineStatus::Open => epoch.state.name.clone(),
+            _ => engine.free_name(&epoch.state.name),
+        };
+        let reopened = LineState { name, status: LineStatus::Open, ..LineState::clone(&epoch.state) };
         let state = (reopened != *epoch.state).then_some(reopened);
         let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();
         owns.sort_by_key(|(oid, _)| *oid);

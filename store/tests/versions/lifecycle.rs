@@ -95,8 +95,9 @@ fn case_28_undo_in_a_version_of_what_was_merged_since_is_a_change_of_its_own() {
 /// What was given back was compared with what there was before the merge, although the trunk had it by then: merged
 /// again, it was counted twice.
 #[test]
-fn case_30_what_the_undo_of_a_merge_leaves_as_it_is_is_not_merged_again() {
+fn case_30_a_merge_into_a_version_is_undone_there_although_it_was_merged_further() {
     let trunk = seeded("/a\n");
+    trunk.set("/a", "count", Value::Counter(0));
     let v = version(&trunk, "v");
     let w = version(&v, "w");
     w.set("/a", "count", Value::Counter(1));
@@ -107,9 +108,15 @@ fn case_30_what_the_undo_of_a_merge_leaves_as_it_is_is_not_merged_again() {
     update(&w).unwrap();
     v.manage_version(&status(LineStatus::Open), Note::edit("Opened again")).unwrap();
     undo(&v, into_v);
-    assert_eq!(value(&v, "/a", "count"), Some(Value::Counter(1)), "it follows the trunk, which has it");
-    assert_eq!(merge(&w).unwrap().tid, None, "there is nothing that the trunk has not");
+    assert_eq!(value(&v, "/a", "count"), Some(Value::Counter(0)), "as it was before that merge");
     assert_eq!(value(&trunk, "/a", "count"), Some(Value::Counter(1)));
+    merged(&w);
+    merged(&v);
+    assert_eq!(
+        value(&trunk, "/a", "count"),
+        Some(Value::Counter(1)),
+        "v takes back its one, w brings its own"
+    );
 }
 
 #[test]
@@ -392,23 +399,22 @@ fn case_31_a_pack_keeps_what_a_deleted_object_that_is_written_again_stands_in() 
 }
 
 #[test]
-fn case_31_a_closed_version_that_was_packed_under_cannot_be_opened_again() {
+fn case_31_a_discarded_version_that_was_packed_under_cannot_be_opened_again() {
     let disk = MemoryDisk::new();
     let trunk = open_on(Arc::new(disk.clone()));
     seed(&trunk, "/a title=one\n/b title=one\n");
     let v = version(&trunk, "v");
     v.set("/b", "title", "mine");
-    let closed = Management { status: Some(LineStatus::Closed), ..Management::default() };
-    v.manage_version(&closed, Note::edit("Closed")).unwrap();
-    let shown = v.text();
+    v.discard(false, Note::edit("Discarded")).unwrap();
+    let (shown, line) = (v.text(), v.line());
     trunk.set("/a", "title", "two");
     trunk.delete("/b");
     trunk.pack(Tid::MAX, false, &mut bough_store::unwatched).unwrap();
     drop((trunk, v));
     let trunk = open_on(Arc::new(disk));
     let again = Management { status: Some(LineStatus::Open), ..Management::default() };
-    let v = trunk.version("v").unwrap();
-    let refused = v.manage_version(&again, Note::edit("Opened"));
+    assert!(matches!(trunk.version("v"), Err(VersionError::PackedAway { .. })));
+    let refused = trunk.on(line).unwrap().manage_version(&again, Note::edit("Opened"));
     assert!(
         matches!(refused, Err(VersionError::History(HistoryError::Packed { .. }))),
         "what it shows without its base is not {shown}: {refused:?}"

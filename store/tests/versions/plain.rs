@@ -148,6 +148,8 @@ pub(crate) struct Held {
     pub(crate) content: Option<Content>,
     /// With what it is compared, where that is not what the base holds.
     pub(crate) compared: Option<Option<Content>>,
+    /// The commit of the version that wrote it.
+    pub(crate) written: Tid,
 }
 
 pub(crate) type Own = BTreeMap<(Oid, CellKey), Held>;
@@ -171,12 +173,12 @@ impl Version {
     }
 
     /// Writes cells, as a commit on the version does.
-    pub(crate) fn write(&mut self, oid: Oid, key: CellKey, content: Option<Content>) {
+    pub(crate) fn write(&mut self, tid: Tid, oid: Oid, key: CellKey, content: Option<Content>) {
         if self.tree().content(oid, &key) == content.as_ref() {
             return;
         }
-        let held = self.own.entry((oid, key)).or_insert(Held { content: None, compared: None });
-        held.content = content;
+        let compared = self.own.get(&(oid, key.clone())).and_then(|held| held.compared.clone());
+        self.own.insert((oid, key), Held { content, compared, written: tid });
     }
 
     fn compared(&self, oid: Oid, key: &CellKey) -> Option<Content> {
@@ -245,24 +247,38 @@ impl Version {
         self.own.clear();
     }
 
-    /// After a merge of parts, which gave the parent line this tree.
-    pub(crate) fn merged_part(&mut self, only: &BTreeSet<Oid>, tree: &Tree) {
+    /// After a merge of parts by `tid`, which gave the parent line this tree.
+    pub(crate) fn merged_part(&mut self, tid: Tid, only: &BTreeSet<Oid>, tree: &Tree) {
         for ((oid, key), held) in self.own.iter_mut().filter(|((oid, _), _)| only.contains(oid)) {
             let there = tree.content(*oid, key).cloned();
-            if *key == CellKey::Place || tree.is_live(*oid) {
-                held.content = there.clone();
+            if (*key == CellKey::Place || tree.is_live(*oid)) && held.content != there {
+                (held.content, held.written) = (there.clone(), tid);
             }
             held.compared = Some(there);
         }
     }
 
-    /// After an update by this plan.
-    pub(crate) fn updated(&mut self, parent: usize, tree: &Tree, writes: &[ObjectChange]) {
-        (self.parent, self.base) = (parent, tree.clone());
-        let writes = writes.iter().flat_map(|change| change.cells.iter().map(|cell| (change.oid, cell)));
-        self.own = writes
-            .map(|(oid, (key, to))| ((oid, key.clone()), Held { content: to.clone(), compared: None }))
-            .collect();
+    /// After an update by `tid`, by this plan.
+    pub(crate) fn updated(&mut self, tid: Tid, parent: usize, tree: &Tree, writes: &[ObjectChange]) {
+        let mut own = Own::new();
+        // What it deleted stays whole, so that it can come back.
+        let was = self.tree();
+        for ((oid, key), held) in &self.own {
+            if *key != CellKey::Place && !was.is_live(*oid) {
+                let compared = self.compared(*oid, key);
+                let compared = (tree.content(*oid, key) != compared.as_ref()).then_some(compared);
+                own.insert((*oid, key.clone()), Held { compared, ..held.clone() });
+            }
+        }
+        for (oid, (key, to)) in
+            writes.iter().flat_map(|change| change.cells.iter().map(|cell| (change.oid, cell)))
+        {
+            let at = (oid, key.clone());
+            let same = self.own.get(&at).filter(|held| held.content == *to);
+            let written = same.map_or(tid, |held| held.written);
+            own.insert(at, Held { content: to.clone(), compared: None, written });
+        }
+        (self.parent, self.base, self.own) = (parent, tree.clone(), own);
     }
 
     /// Throws away everything of these objects, and what cannot stay without that.

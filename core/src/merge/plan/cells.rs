@@ -51,7 +51,10 @@ impl Planner<'_> {
     fn deletes_itself(&self, place: &OwnCell) -> Result<bool, ReadError> {
         match (&place.base, &place.version) {
             (Some(Content::Place(_)), None) => Ok(true),
-            (Some(Content::Place(was)), Some(_)) => self.is_live_in_version(was.parent),
+            // What goes round in a circle says nothing of itself: it is not the version's wish that it goes.
+            (Some(Content::Place(was)), Some(_)) if !self.is_in_circle_in_version(place.oid)? => {
+                self.is_live_in_version(was.parent)
+            }
             _ => Ok(false),
         }
     }

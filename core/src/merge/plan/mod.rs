@@ -390,6 +390,10 @@ impl<'a> Planner<'a> {
         Ok(self.in_version.of(self.sides.version, oid)? == Fate::Live)
     }
 
+    fn is_in_circle_in_version(&self, oid: Oid) -> Result<bool, ReadError> {
+        Ok(matches!(self.in_version.of(self.sides.version, oid)?, Fate::Cycle(_)))
+    }
+
     fn is_live_in_parent(&self, oid: Oid) -> Result<bool, ReadError> {
         Ok(self.in_parent.of(self.sides.parent, oid)? == Fate::Live)
     }

@@ -62,8 +62,8 @@ impl Play {
                 assert_eq!(done.tid.is_none(), plan.writes.is_empty());
                 let Some(tid) = done.tid else {
                     if !in_part && !self.lines[line].version.own.is_empty() {
-                        let tree = self.tree(parent);
-                        self.lines[line].version.updated(parent, &tree, &plan.writes);
+                        let (tree, tid) = (self.tree(parent), self.database().head());
+                        self.lines[line].version.updated(tid, parent, &tree, &plan.writes);
                         self.lines[line].resolutions.clear();
                     }
                     return;
@@ -77,7 +77,7 @@ impl Play {
                         self.count.merges += 1;
                     }
                     Some(only) => {
-                        self.lines[line].version.merged_part(&only, &tree);
+                        self.lines[line].version.merged_part(tid, &only, &tree);
                         self.count.parts += 1;
                     }
                 }
@@ -101,9 +101,9 @@ impl Play {
             Err(error) => panic!("{error}: {error:?}"),
             Ok(done) => {
                 assert_plan(&done.plan, &plan);
-                if done.tid.is_some() {
+                if let Some(tid) = done.tid {
                     let tree = self.tree(parent);
-                    self.lines[line].version.updated(parent, &tree, &plan.writes);
+                    self.lines[line].version.updated(tid, parent, &tree, &plan.writes);
                     self.lines[line].resolutions.clear();
                     self.count.updates += 1;
                 }
@@ -199,7 +199,17 @@ impl Play {
             LineStatus::Discarded => _ = self.on(line).discard(true, note()).unwrap(),
             to => {
                 let change = Management { status: Some(to), ..Management::default() };
-                self.on(line).manage_version(&change, note()).unwrap();
+                let managed = self.on(line).manage_version(&change, note());
+                let holds = !self.lines[line].version.own.is_empty();
+                if to == LineStatus::Closed
+                    && now == LineStatus::Open
+                    && holds
+                    && self.has_open_versions(line)
+                {
+                    assert!(matches!(managed, Err(VersionError::HasVersions(_))), "{managed:?}");
+                    return;
+                }
+                managed.unwrap();
             }
         }
         self.lines[line].status = to;

@@ -212,6 +212,12 @@ impl Play {
         parent
     }
 
+    /// Whether open versions would be merged into that one.
+    fn has_open_versions(&self, line: usize) -> bool {
+        let mut others = (1..self.lines.len()).filter(|other| *other != line);
+        others.any(|other| self.lines[other].status == LineStatus::Open && self.open_parent(other) == line)
+    }
+
     fn step(&mut self) {
         if self.chance.below(3) > 0 {
             self.micros += self.chance.below(5_000) as u64;
@@ -369,7 +375,7 @@ impl Play {
         for (oid, key, content) in changes {
             match line {
                 0 => self.lines[0].tree.put(oid, key, content),
-                _ => self.lines[line].version.write(oid, key, content),
+                _ => self.lines[line].version.write(tid, oid, key, content),
             }
         }
         self.lines[0].tree.0.retain(|_, cells| !cells.is_empty());

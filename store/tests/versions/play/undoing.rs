@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bough_core::merge::{Merge, MergePolicy, merge_contents};
-use bough_core::{Content, Tid};
+use bough_core::{Content, Oid, Tid};
 use bough_store::{LineStatus, UndoChoices, UndoError};
 
 use super::{Commit, Line, Play, note};
@@ -57,16 +57,20 @@ impl Play {
         self.count.undos += 1;
         if let Some(version) = merged.filter(|version| !self.lines[*version].is_packed) {
             self.count.merge_undos += 1;
-            self.give_back(line, version, (&before, &after), &now);
+            let tid = self.database().head();
+            self.give_back(line, version, tid, (&before, &after), &now);
         }
     }
 
     fn undo_in_version(&mut self, line: usize, nth: usize, undone: Option<Tid>) {
-        let now = self.tree(line);
+        let tree = self.tree(line);
+        let now = &tree;
         let Line { version, history, .. } = &mut self.lines[line];
         let Commit { before, after, own_before, own_after, .. } = &history[nth];
         let own_was = version.own.clone();
+        let (tid, written) = (history[nth].tid, undone.unwrap_or(Tid::MAX));
         let keys: BTreeSet<_> = own_before.keys().chain(own_after.keys()).cloned().collect();
+        let oids: BTreeSet<Oid> = keys.iter().map(|(oid, _)| *oid).collect();
         for (oid, key) in keys {
             let at = (oid, key.clone());
             let (was, became) = (own_before.get(&at), own_after.get(&at));
@@ -76,8 +80,10 @@ impl Play {
             let (now, after) = (now.content(oid, &key), after.content(oid, &key));
             let before = before.content(oid, &key);
             let compared = version.own.get(&at).and_then(|held| held.compared.clone());
+            let is_as_written = version.own.get(&at).is_some_and(|held| held.written == tid);
+            let follows = compared.is_none() && (is_as_written || version.base.content(oid, &at.1) == before);
             let content = match was {
-                None if now == after && compared.is_none() => {
+                None if now == after && follows => {
                     version.own.remove(&at);
                     continue;
                 }
@@ -86,29 +92,46 @@ impl Play {
                 _ if now == before => continue,
                 _ => taken_back(now, after, before),
             };
-            version.own.insert(at, Held { content, compared });
+            version.own.insert(at, Held { content, compared, written });
+        }
+        let stands = version.tree();
+        for ((oid, key), held) in own_before.iter().filter(|((oid, _), _)| oids.contains(oid)) {
+            let comes_back = tree.place(*oid).is_none() && stands.place(*oid).is_some();
+            let at = (*oid, key.clone());
+            let is_lost =
+                !version.own.contains_key(&at) && version.base.content(*oid, key) != held.content.as_ref();
+            if comes_back && is_lost {
+                version.own.insert(at, Held { content: held.content.clone(), compared: None, written });
+            }
         }
         if let Some(tid) = undone {
             let (own_after, after) = (version.own.clone(), version.tree());
-            history.push(Commit { tid, before: now, after, own_before: own_was, own_after, merged: None });
+            history.push(Commit { tid, before: tree, after, own_before: own_was, own_after, merged: None });
         } else {
             assert_eq!(own_was, version.own, "it did nothing");
         }
     }
 
     /// The undo of a merge gives the version back what it had merged.
-    fn give_back(&mut self, line: usize, version: usize, (before, after): (&Tree, &Tree), was: &Tree) {
+    fn give_back(
+        &mut self,
+        line: usize,
+        version: usize,
+        tid: Tid,
+        (before, after): (&Tree, &Tree),
+        was: &Tree,
+    ) {
         let then = self.tree(line);
         let seen = self.tree(version);
         let Line { version, status, .. } = &mut self.lines[version];
         for (oid, key, back) in after.changes_to(before) {
-            let content = match version.own.get(&(oid, key.clone())) {
-                Some(held) => held.content.clone(),
-                None => seen.content(oid, &key).cloned(),
+            let (content, written) = match version.own.get(&(oid, key.clone())) {
+                Some(held) => (held.content.clone(), held.written),
+                None => (seen.content(oid, &key).cloned(), tid),
             };
             let is_plain = was.content(oid, &key) == after.content(oid, &key);
             let compared = if is_plain { then.content(oid, &key).cloned() } else { back };
-            version.own.insert((oid, key), Held { content, compared: Some(compared) });
+            version.own.insert((oid, key), Held { content, compared: Some(compared), written });
         }
         *status = LineStatus::Open;
     }
