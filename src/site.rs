@@ -139,11 +139,11 @@ impl Site {
     /// The site as it was.
     ///
     /// # Errors
-    /// When that is in the future or packed away.
+    /// When that is in the future, packed away or before the site was made.
     pub fn at(&self, moment: impl Into<Moment>) -> Result<View, Error> {
         let tid = match moment.into() {
             Moment::Tid(tid) => tid,
-            Moment::Micros(micros) => self.database.tid_at(micros)?,
+            Moment::Micros(micros) => self.database.state_at(micros)?,
         };
         Ok(View::new(self.database.snapshot_at(tid)?, self.database.types().clone()))
     }

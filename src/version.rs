@@ -58,12 +58,12 @@ impl Deref for Version {
 }
 
 impl Site {
-    /// The version of that name: an open one, else the newest that had it.
+    /// The version of that name: an open one, else the newest that had it. `NAME~NUMBER` names one for certain.
     ///
     /// # Errors
     /// When there is none.
     pub fn version(&self, name: &str) -> Result<Version, Error> {
-        let database = self.database().version(name)?;
+        let database = bough_web::version_of_key(self.database(), name)?;
         Ok(Version { site: self.on_line(database), principal: String::new() })
     }
 

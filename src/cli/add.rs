@@ -13,7 +13,7 @@ use super::request::{Feed, SiteCommand};
 use super::source::feed_one;
 use super::value::{Assignment, parse_assignment};
 
-/// Add an object of any type: bough add /news --type page --set title=News news.html
+/// Add an object of any type, with its content from a file
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
 pub(crate) struct Add {
     /// Path of the new object

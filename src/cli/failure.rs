@@ -5,6 +5,8 @@ use bough::store::version::VersionError;
 use bough::store::{BlobError, CommitError, Conflict, ConflictReason, HistoryError, OpenError, UndoError};
 use serde::{Deserialize, Serialize};
 
+use super::moment::{local, rfc3339};
+
 /// What the exit code of a failed command means. Said in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,6 +147,12 @@ fn conflict_text(conflict: &Conflict) -> String {
 fn from_history(failure: Failure, error: &HistoryError) -> Failure {
     match error {
         HistoryError::NoSuchCommit(_) => failure.with_code(Code::NotFound).advise("bough log"),
+        HistoryError::BeforeSite { first } => {
+            let at = local(&rfc3339(first.as_micros()));
+            let mut failure = failure.with_code(Code::NotFound);
+            failure.message.push_str(&format!(", of {at}"));
+            failure
+        }
         HistoryError::Packed { .. } | HistoryError::Future { .. } | HistoryError::NotOpened { .. } => {
             failure.with_code(Code::NotFound)
         }

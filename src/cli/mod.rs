@@ -2,13 +2,14 @@
 //!
 //! Code map: `request` (what a command is), `protocol` (what travels), `asker` (the one who asked, as the command's
 //! work sees it), `client` and `socket` (the two ends), `opening` (the data folder), `screen` and `failure` (what a
-//! person sees), `in_version` (`--version NAME`), `managing` (what the management pages ask of the program); `moment`, `next`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
+//! person sees), `in_version` (`--version NAME`), `examples` (what stands below the help), `managing` (what the management pages ask of the program); `moment`, `next`, `value`, `excerpt`, `glob`, `progress`, `sidecar` and
 //! `source` are what several commands share; `account`, `password` and `rights` what those
 //! about users and permissions do.
 
 mod account;
 mod asker;
 mod client;
+mod examples;
 mod excerpt;
 mod failure;
 mod glob;
@@ -77,6 +78,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use examples::with_examples;
 use failure::Failure;
 use request::{Request, program};
 use screen::{Form, Screen, is_gone};
@@ -143,7 +145,8 @@ enum Command {
 
 /// Reads the command line, does what it says, and answers with the exit code.
 pub(crate) fn run() -> ExitCode {
-    let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        with_examples(Cli::command()).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {

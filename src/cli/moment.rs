@@ -12,7 +12,7 @@ use super::failure::Failure;
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 pub(crate) struct At {
     /// Look at the site as it was: a TID, a time ("2026-11-22 10:30"), or how long ago ("2h ago")
-    #[arg(long, value_name = "TID|TIME", value_parser = parse)]
+    #[arg(long, value_name = "TID|TIME", value_parser = parse_past)]
     at: Option<When>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn parse(text: &str) -> Result<When, String> {
     if let Ok(tid) = text.parse::<Tid>() {
         return Ok(When::Tid(tid.as_micros()));
     }
-    let moment = parse_time(text).ok_or_else(|| {
+    let (_, moment) = parse_times(text).ok_or_else(|| {
         "expected a TID as in `t660db84039ed9`, a time as in `2026-11-22 10:30` or `2026-11-22T10:30:00Z`, \
          or how long ago as in `2h ago`"
             .to_owned()
@@ -55,16 +55,31 @@ pub(crate) fn parse(text: &str) -> Result<When, String> {
     Ok(When::Micros(u64::try_from(moment.as_microsecond()).unwrap_or(0)))
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+/// The same of what was: nothing that lies ahead.
+pub(crate) fn parse_past(text: &str) -> Result<When, String> {
+    let when = parse(text)?;
+    let begins = parse_times(text).map(|(begins, _)| begins);
+    let now = Timestamp::now();
+    match begins {
+        Some(begins) if begins > now => {
+            Err(format!("that lies ahead: it is {} now", local(&format!("{now:.6}"))))
+        }
+        _ => Ok(when),
+    }
+}
+
+/// When a text begins and ends: a day and a minute last.
+fn parse_times(text: &str) -> Option<(Timestamp, Timestamp)> {
+    let point = |moment: Timestamp| Some((moment, moment));
     if text == "now" {
-        return Some(Timestamp::now());
+        return point(Timestamp::now());
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
-        return Some(moment);
+        return point(moment);
     }
     if let Some(ago) = text.strip_suffix("ago") {
         let span: Span = ago.trim().parse().ok()?;
-        return Zoned::now().checked_sub(span).ok().map(|then| then.timestamp());
+        return point(Zoned::now().checked_sub(span).ok()?.timestamp());
     }
     let local = |time: civil::DateTime| time.to_zoned(TimeZone::system()).ok().map(|zoned| zoned.timestamp());
     if let Ok(time) = text.parse::<civil::DateTime>() {
@@ -78,7 +93,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
         };
         let has_fraction = text.contains('.');
         let end = if has_fraction { end } else { end + SignedDuration::from_micros(999_999) };
-        return local(time.checked_add(end).ok()?);
+        return Some((local(time)?, local(time.checked_add(end).ok()?)?));
     }
     None
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::Failure;
-use super::moment::{When, parse};
+use super::moment::{When, parse_past};
 use super::progress::Told;
 use super::request::{SiteCommand, typed};
 use super::screen::{Screen, counted, size_text};
@@ -19,7 +19,7 @@ use super::screen::{Screen, counted, size_text};
 #[derive(Debug, Clone, clap::Args, Serialize, Deserialize)]
 pub(crate) struct Pack {
     /// Keep everything since then: a TID, a time ("2026-11-22 10:30"), or how long ago ("30d ago", "now")
-    #[arg(long, value_name = "TID|TIME", value_parser = parse)]
+    #[arg(long, value_name = "TID|TIME", value_parser = parse_past)]
     before: When,
     /// Only say what would go, exactly
     #[arg(long)]

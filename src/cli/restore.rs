@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
 use super::failure::{Failure, quoted};
-use super::moment::{When, parse};
+use super::moment::{When, parse_past};
 use super::request::SiteCommand;
 
 /// Bring back an object with everything that was in it, as it was; what was added in it since stays
@@ -16,7 +16,7 @@ pub(crate) struct Restore {
     /// Its path as it was then
     path: String,
     /// When: a TID, a time ("2026-11-22 10:30"), or how long ago ("2h ago")
-    #[arg(long, value_name = "TID|TIME", value_parser = parse)]
+    #[arg(long, value_name = "TID|TIME", value_parser = parse_past)]
     at: When,
     /// Another place for it
     #[arg(long, value_name = "PATH")]

@@ -17,6 +17,8 @@ use super::value::{ANY_USER, account_path, account_text, cell_text, in_words, pa
 
 /// How often blockers' commits are added before giving up: each round adds at least one.
 const ROUNDS_MAX: usize = 1_000;
+/// What the sentence of an undo of an undo begins with.
+const REDID: &str = "Redid: ";
 /// How many blockers a person is told of.
 const BLOCKERS_SHOWN: usize = 20;
 
@@ -115,7 +117,10 @@ impl SiteCommand for Undo {
                 ))
             }
             Row::Blocker(row) => screen.line(&format!("  stands against it: {}", blocker_line(&row))),
-            Row::Wrote(_) => print_wrote(row, "redo", screen),
+            Row::Wrote(wrote) => {
+                let verb = if wrote.sentence.starts_with(REDID) { "undo" } else { "redo" };
+                print_wrote(row, verb, screen)
+            }
         }
     }
 
@@ -195,7 +200,7 @@ fn sentence(site: &Site, of: &[Tid]) -> Result<String, Failure> {
         && let [original] = of[..]
     {
         let original = site.database().commit_record(original)?;
-        return Ok(format!("Redid: {}", original.sentence));
+        return Ok(format!("{REDID}{}", original.sentence));
     }
     Ok(format!("Undid: {}", record.sentence))
 }

@@ -415,6 +415,14 @@ impl Database {
         self.inner.engine.tid_at(self.line, micros)
     }
 
+    /// The same for a state that is to be shown.
+    ///
+    /// # Errors
+    /// [`HistoryError::BeforeSite`] where nothing was there yet; when the store cannot be read.
+    pub fn state_at(&self, micros: u64) -> Result<Tid, HistoryError> {
+        self.inner.engine.state_at(self.line, micros)
+    }
+
     /// Begins a transaction over the head.
     pub fn begin(&self) -> Draft {
         let engine = &self.inner.engine;

@@ -38,6 +38,12 @@ pub enum HistoryError {
         /// The newest state.
         head: Tid,
     },
+    /// The site was not made yet.
+    #[error("the site was not made yet at that time: its history begins with {first}")]
+    BeforeSite {
+        /// The first commit.
+        first: Tid,
+    },
     /// The version was not there yet.
     #[error("cannot show the version as of {asked}: it was opened later, by {opened}")]
     NotOpened {
@@ -107,6 +113,18 @@ impl Engine {
         let late = self.index.last(&from, &below).map_err(StoreError::from)?;
         let late = late.and_then(|(_, tid)| Some(u64::from_be_bytes(tid[..].try_into().ok()?)));
         Ok(by_tid.max(late.map_or(Tid::ZERO, Tid::from_micros)).min(self.head()))
+    }
+
+    /// The same for a state that is to be shown: before the first commit there is none.
+    pub(crate) fn state_at(&self, line: LineId, micros: u64) -> Result<Tid, HistoryError> {
+        let found = self.tid_at(line, micros)?;
+        if found != Tid::ZERO || line != LineId::TRUNK || self.horizon() != Tid::ZERO {
+            return Ok(found);
+        }
+        let (from, below) = (keys::commit(line, Tid::ZERO, 0), keys::commit(line, self.head(), u32::MAX));
+        let first = self.index.first(&from, &below).map_err(StoreError::from)?;
+        let first = first.and_then(|(key, _)| keys::parse_commit(&key)).map_or(Tid::ZERO, |(tid, _)| tid);
+        Err(HistoryError::BeforeSite { first })
     }
 
     pub(crate) fn newest_commit(&self, line: LineId, at: Tid) -> Result<Tid, StoreError> {

@@ -13,9 +13,11 @@ fn a_preview_names_the_cells_and_changes_nothing() {
         assert!(preview.contains("1 object") && preview.contains("title: \"B\" -> \"A\""), "{preview}");
         assert_eq!(site.ok(&["cat", "/p", "title"]), "B");
         let undone = site.tid(&["undo", &set]);
+        assert!(site.ok(&["undo", &undone, "--preview"]).contains("would change"));
         assert_eq!(site.ok(&["cat", "/p", "title"]), "A");
         let redone = site.ok(&["undo", &undone]);
         assert!(redone.contains("Redid: Set title of /p"), "{redone}");
+        assert!(redone.contains("undo with: ") && !redone.contains("redo with"), "{redone}");
         assert_eq!(site.ok(&["cat", "/p", "title"]), "B");
     });
 }

@@ -154,7 +154,8 @@ fn a_part_is_merged_and_another_thrown_away() {
         assert_eq!(title(site, "/docs/old/c", &V), "mine");
 
         assert!(
-            site.fails(2, &["version", "merge", "redesign", "--only", "/index"]).contains("nothing of what")
+            site.fails(2, &["version", "merge", "redesign", "--only", "/index"])
+                .contains("changed nothing of /index")
         );
         site.fails(3, &["version", "merge", "redesign", "--only", "/nowhere"]);
         site.ok(&["version", "merge", "redesign", "--close"]);
@@ -393,4 +394,94 @@ fn editions_that_cannot_be_brought_to_one_are_told_and_settled() {
         assert_eq!(title(site, "/docs/a", &[]), "mine");
         site.fails(3, &["cat", "/docs/a", "_edition"]);
     });
+}
+
+#[test]
+fn a_version_is_given_to_users_only() {
+    let site = Site::new();
+    seed(&site);
+    site.ok(&["version", "create", "redesign"]);
+    site.ok(&["version", "transfer", "redesign", "ben"]);
+    site.ok(&["user", "add", "ann", "--role", "Editor"]);
+    let refused = site.fails(3, &["version", "transfer", "redesign", "nobodyhere"]);
+    assert!(refused.contains("There is no user nobodyhere") && refused.contains("user list"), "{refused}");
+    let refused = site.fails(3, &["version", "create", "other", "--owner", "nobodyhere"]);
+    assert!(refused.contains("There is no user nobodyhere"), "{refused}");
+    site.ok(&["version", "transfer", "redesign", "ann"]);
+    assert_eq!(site.rows(&["version", "list"])[0]["owner"], "ann");
+    site.ok(&["version", "create", "other", "--owner", "ann"]);
+}
+
+#[test]
+fn versions_of_one_name_are_told_apart_by_their_numbers() {
+    let site = Site::new();
+    seed(&site);
+    for title in ["First", "Second"] {
+        site.ok(&["version", "create", "z", "--title", title]);
+        site.ok(&["version", "close", "z"]);
+    }
+    let rows = site.rows(&["version", "list", "--all"]);
+    let keys = [0, 1].map(|nth: usize| rows[nth]["key"].as_str().unwrap().to_owned());
+    assert_eq!(keys[0], format!("z~{}", rows[0]["number"]));
+    let list = site.ok(&["version", "list", "--all"]);
+    assert!(keys.iter().all(|key| list.contains(key.as_str())), "{list}");
+    let which = site.fails(4, &["version", "reopen", "z"]);
+    assert!(keys.iter().all(|key| which.contains(&format!("version reopen {key}"))), "{which}");
+    assert!(site.ok(&["version", "show", &keys[0]]).contains("First"));
+    site.ok(&["version", "reopen", &keys[0]]);
+    assert_eq!(site.rows(&["version", "list"])[0]["title"], "First");
+    let open = site.fails(4, &["version", "reopen", "z"]);
+    assert!(open.contains("version z is open") && open.contains(&keys[1]), "{open}");
+    let taken = site.fails(1, &["version", "reopen", &keys[1]]);
+    assert!(taken.contains(&format!("version rename {} NEWNAME", keys[1])), "{taken}");
+    site.ok(&["version", "rename", &keys[1], "y"]);
+    site.ok(&["version", "reopen", "y"]);
+    assert!(site.fails(3, &["version", "show", "z~99"]).contains("there is no version `z~99`"));
+}
+
+#[test]
+fn a_merge_that_only_closes_the_version_says_so() {
+    let site = Site::new();
+    site.ok(&["version", "create", "redesign"]);
+    let closed = site.ok(&["version", "merge", "redesign", "--close"]);
+    assert!(
+        closed.contains("Closed version redesign") && closed.contains("version reopen redesign"),
+        "{closed}"
+    );
+    assert!(!closed.contains("Nothing changed"), "{closed}");
+    let again = site.ok(&["version", "close", "redesign"]);
+    assert!(again.contains("Nothing changed: version redesign is closed already"), "{again}");
+}
+
+#[test]
+fn a_part_that_is_not_there_is_named() {
+    let site = Site::new();
+    seed(&site);
+    site.ok(&["version", "create", "redesign"]);
+    site.ok(&["set", "/docs/a", "title=mine", V[0], V[1]]);
+    for command in ["merge", "discard"] {
+        let refused = site.fails(2, &["version", command, "redesign", "--only", "/docs/a:nope"]);
+        assert!(refused.contains("changed nothing of /docs/a:nope"), "{command}: {refused}");
+        assert!(refused.contains("version diff redesign"), "{command}: {refused}");
+    }
+    let refused = site.fails(2, &["version", "merge", "redesign", "--only", "/docs/a", "/docs/b"]);
+    assert!(refused.contains("changed nothing of /docs/b"), "{refused}");
+}
+
+#[test]
+fn no_moment_lies_ahead_or_before_the_site() {
+    let site = Site::new();
+    seed(&site);
+    for (at, why) in [("2999-01-01", "lies ahead"), ("1980-01-01", "begins with")] {
+        for command in [
+            &["version", "create", "fut"][..],
+            &["ls", "/"],
+            &["restore", "/docs"],
+            &["cat", "/docs/a", "title"],
+        ] {
+            let refused = site.run(&[command, &["--at", at]].concat());
+            assert!(refused.code != 0 && refused.err.contains(why), "{command:?} --at {at}: {refused:?}");
+        }
+    }
+    assert!(site.run(&["version", "list"]).err.contains("There are no versions"));
 }

@@ -131,7 +131,9 @@ impl From<HistoryError> for PublishError {
         match error {
             HistoryError::Packed { horizon, .. } => Self::Packed { horizon },
             HistoryError::Future { head, .. } => Self::Future { head },
-            HistoryError::NoSuchCommit(_) => Problem::new(Code::NotFound, error.to_string()).into(),
+            HistoryError::NoSuchCommit(_) | HistoryError::BeforeSite { .. } => {
+                Problem::new(Code::NotFound, error.to_string()).into()
+            }
             other => Self::History(other),
         }
     }

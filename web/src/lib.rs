@@ -4,7 +4,7 @@
 //! application merges its own routes in before, or nests the site below one.
 //!
 //! Code map: `publisher` (the steps of an answer), `hosts` and `version_hosts` (which host shows what), `preview` (links
-//! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `types` (what the built-in types
+//! that show a version to those who hold them), `auth` (who somebody is, and how he proves it), `version_names` (versions and parts of them by their names), `version_rights` (who may settle what becomes of a version), `types` (what the built-in types
 //! show), `rest` (the interface for programs), `pages` (families of pages that applications add), `template` (Jinja and what templates see), `conditional` and `stream` (what is sent), `error` and `problem` (the one place
 //! where errors become responses), `content` (what people's content may do in a browser), `outside` (the way out of the site, through connections), `mail` (messages, and how they are sent), `access_log`, `serve`, `tls` and `patience` (connections, encrypted, and how slow they may be), `survey` (which pages a merge makes different), `starter` (the site that a new folder begins with).
 //!
@@ -36,6 +36,8 @@ mod tls;
 mod types;
 mod urlencoded;
 mod version_hosts;
+mod version_names;
+mod version_rights;
 
 use std::sync::Arc;
 
@@ -54,6 +56,10 @@ pub use serve::{Ended, Listener, OwnTls, serve};
 pub use tls::{Tls, TlsError};
 pub use types::built_in_types;
 pub use version_hosts::VersionHosts;
+pub use version_names::{
+    first_unchanged, version_key, version_key_with_number, version_of_key, versions_to_reopen,
+};
+pub use version_rights::{may_manage_version, no_version_owner, version_managers};
 
 /// A router that shows the site at every URL that it has no other route for.
 ///

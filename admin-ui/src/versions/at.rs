@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bough_core::security::Access;
-use bough_core::security::permission::{HISTORY, SITE};
+use bough_core::security::permission::HISTORY;
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
 use bough_web::pages::{PageError, PageRequest};
+use bough_web::{may_manage_version, version_managers};
 
 use super::standing::{open_conflicts, parent_text};
 use crate::frame::{Frame, Link};
@@ -105,9 +106,7 @@ impl<'a> At<'a> {
 
     /// Whether whoever asks may settle what becomes of the version as such: its owner may, and who manages the site.
     pub(super) fn may_manage(&self) -> Result<bool, PageError> {
-        let actor = self.request.actor();
-        let is_owner = actor.is_known() && actor.name() == self.info.owner;
-        Ok(is_owner || self.request.access().allows_at(SITE, Oid::ROOT)?)
+        Ok(may_manage_version(self.request.access(), &self.info)?)
     }
 
     /// Refuses whoever may not.
@@ -117,11 +116,7 @@ impl<'a> At<'a> {
 
     /// Who may, for people.
     pub(super) fn managers_text(&self) -> String {
-        let who = match self.info.owner.as_str() {
-            "" => "Only who manages the site".into(),
-            owner => format!("Only its owner, {owner}, or who manages the site"),
-        };
-        format!("{who} may rename this version, give it away, close or discard it.")
+        version_managers(&self.info)
     }
 
     /// A page about this version, on the line that is shown.

@@ -146,6 +146,7 @@ fn show(
 }
 
 fn discard_part(at: &At<'_>, picks: &[Pick]) -> Result<PageAnswer, PageError> {
+    at.request.require_discard(&at.database, picks)?;
     let what = match picks {
         [Pick::Object(only) | Pick::Cell(only, _)] => format!("the changes of {}", at.name(*only)?),
         [Pick::Below(only)] => format!("all changes below {}", at.name(*only)?),

@@ -222,7 +222,10 @@ fn create(request: &PageRequest) -> Result<PageAnswer, PageError> {
         Err(VersionError::History(error))
             if matches!(
                 error,
-                HistoryError::Packed { .. } | HistoryError::Future { .. } | HistoryError::NotOpened { .. }
+                HistoryError::Packed { .. }
+                    | HistoryError::Future { .. }
+                    | HistoryError::NotOpened { .. }
+                    | HistoryError::BeforeSite { .. }
             ) =>
         {
             return wrong("at", sentence(&error));
@@ -253,7 +256,7 @@ fn moment(line: &Database, text: &str) -> Result<Option<Tid>, PageError> {
     let time: Option<DateTime> = text.replace(' ', "T").parse().ok();
     let time = time.and_then(|time| time.to_zoned(TimeZone::UTC).ok());
     let micros = time.and_then(|time| u64::try_from(time.timestamp().as_microsecond()).ok());
-    Ok(micros.map(|micros| line.tid_at(micros)).transpose()?)
+    Ok(micros.map(|micros| line.state_at(micros)).transpose()?)
 }
 
 /// A name made of a title: its letters and digits, with hyphens between the words.

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::http::StatusCode;
 use bough_core::Oid;
-use bough_core::security::users_named;
 use bough_store::version::{Management, VersionError};
 use bough_store::{HistoryError, LineStatus};
+use bough_web::no_version_owner;
 use bough_web::pages::{PageAnswer, PageError};
 
 use super::at::{At, Head};
@@ -132,12 +132,8 @@ fn go_on(at: &At<'_>, tid: Option<bough_core::Tid>) -> Result<PageAnswer, PageEr
 fn transfer(at: &At<'_>, owner: &str) -> Result<PageAnswer, PageError> {
     let info = &at.info;
     let wrong = |why: String| show(at, &info.name, &info.title, owner, Some(("owner", why)));
-    let head = at.request.trunk().snapshot();
-    if owner.is_empty() {
-        return wrong("Say who is answerable for the version from now on.".into());
-    }
-    if !at.request.has_no_users()? && users_named(&head, Oid::ROOT, owner)?.is_empty() {
-        return wrong(format!("There is no user {owner} of the whole site."));
+    if let Some(why) = no_version_owner(at.request.trunk(), owner)? {
+        return wrong(why);
     }
     let change = Management { owner: Some(owner.to_owned()), ..Management::default() };
     let text = format!("Gave version {} to {owner}", info.name);

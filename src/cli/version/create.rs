@@ -4,10 +4,10 @@ use bough::core::Tid;
 use bough::{Moment, NewVersion, Site};
 use serde::{Deserialize, Serialize};
 
-use super::row::{Done, line_text, print_done};
+use super::row::{Done, check_owner, line_text, print_done};
 use crate::cli::asker::Asker;
 use crate::cli::failure::Failure;
-use crate::cli::moment::{When, parse};
+use crate::cli::moment::{When, parse_past};
 use crate::cli::request::SiteCommand;
 use crate::cli::screen::Screen;
 
@@ -26,7 +26,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "VERSION")]
     from: Option<String>,
     /// Let it show the site as it was: a TID, a time ("2026-11-22 10:30"), or how long ago ("2h ago")
-    #[arg(long, value_name = "TID|TIME", value_parser = parse)]
+    #[arg(long, value_name = "TID|TIME", value_parser = parse_past)]
     at: Option<When>,
 }
 
@@ -39,8 +39,11 @@ impl SiteCommand for Create {
         let at: Option<Tid> = match self.at.map(When::moment) {
             None => None,
             Some(Moment::Tid(tid)) => Some(tid),
-            Some(Moment::Micros(micros)) => Some(below.database().tid_at(micros)?),
+            Some(Moment::Micros(micros)) => Some(below.database().state_at(micros)?),
         };
+        if let Some(owner) = &self.owner {
+            check_owner(site, owner)?;
+        }
         let owner = self.owner.clone().unwrap_or_else(|| asker.principal().to_owned());
         let new = NewVersion { name: self.name.clone(), title: self.title.clone(), owner, at };
         let sentence = format!("Opened version {}", self.name);

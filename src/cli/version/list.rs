@@ -27,7 +27,7 @@ impl SiteCommand for List {
         let (mut shown, mut hidden) = (0, 0_u64);
         for info in &versions {
             if self.all || info.status == LineStatus::Open {
-                asker.row(&VersionRow::of(site, info)?)?;
+                asker.row(&VersionRow::of(site, info, &versions)?)?;
                 shown += 1;
             } else {
                 hidden += 1;
@@ -56,7 +56,7 @@ impl SiteCommand for List {
         let title = if row.title.is_empty() { String::new() } else { format!("  {}", row.title) };
         screen.line(&format!(
             "{:<20}{status}{of}  {owner:<8}  {}, {}{title}",
-            row.name,
+            row.key,
             counted(row.objects, "object changed", "objects changed"),
             behind_text(row.behind),
         ))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conflict::{conflict_rows, refused};
 use super::plan::{print, send_done, send_preview, send_remarkable};
-use super::row::{Done, Places, line_text, next, on_line, only_text, picks};
+use super::row::{Done, Places, closed_key, line_text, next, on_line, only_text, picks};
 use crate::cli::asker::Asker;
 use crate::cli::failure::Failure;
 use crate::cli::request::SiteCommand;
@@ -87,8 +87,15 @@ impl Merge {
     ) -> Result<Done, Failure> {
         let (name, into) = (&self.name, line_text(parent));
         let Some(tid) = merged.tid else {
-            let text = format!("Nothing changed: {name} has nothing that {into} does not have");
-            return Ok(Done::new(None, text));
+            let nothing = format!("{name} has nothing that {into} does not have");
+            return Ok(match self.close {
+                true => {
+                    let key = closed_key(version)?;
+                    let done = Done::new(None, format!("Closed version {name}: {nothing}"));
+                    done.next("open it again with", format!("version reopen {key}"))
+                }
+                false => Done::new(None, format!("Nothing changed: {nothing}")),
+            });
         };
         let objects = counted(merged.plan.objects, "object", "objects");
         let sentence = format!("{sentence} into {into}: {objects}");

@@ -2,11 +2,12 @@
 
 use bough::core::{Oid, Tid};
 use bough::store::version::Made;
-use bough::store::{CommitRecord, LineId, Snapshot};
+use bough::store::{CommitRecord, LineId, LineStatus, Snapshot};
+use bough::web::{first_unchanged, no_version_owner, version_key};
 use bough::{Pick, Site, Version, VersionInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::failure::{Failure, quoted};
+use crate::cli::failure::{Code, Failure, quoted};
 use crate::cli::moment::{local, rfc3339};
 pub(super) use crate::cli::next::{Next, next, print_next};
 use crate::cli::request::typed;
@@ -20,6 +21,10 @@ pub(super) const BEHIND_MAX: usize = 10_000;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct VersionRow {
     pub(super) name: String,
+    /// Its number, which no other version ever has.
+    pub(super) number: u32,
+    /// What names it for certain: its name, or `NAME~NUMBER` where others have that, too.
+    pub(super) key: String,
     pub(super) title: String,
     pub(super) owner: String,
     pub(super) status: String,
@@ -46,11 +51,14 @@ pub(super) struct MadeRow {
 }
 
 impl VersionRow {
-    pub(super) fn of(site: &Site, info: &VersionInfo) -> Result<Self, Failure> {
+    /// `all` are the versions that there are.
+    pub(super) fn of(site: &Site, info: &VersionInfo, all: &[VersionInfo]) -> Result<Self, Failure> {
         let database = site.database().on(info.line).map_err(bough::store::version::VersionError::from)?;
         let made = |tid: Tid| database.commit_record(tid).ok().map(|record| MadeRow::of_commit(&record));
         Ok(Self {
             name: info.name.clone(),
+            number: info.line.0,
+            key: version_key(all, info),
             title: info.title.clone(),
             owner: info.owner.clone(),
             status: info.status.word().to_owned(),
@@ -193,8 +201,12 @@ impl Places {
 }
 
 /// What was selected on the command line: `PATH`, or `PATH:CELL` where nothing is at the whole of it.
+///
+/// # Errors
+/// When something names nothing, or nothing that the version changed.
 pub(super) fn picks(version: &Version, only: &[String]) -> Result<Vec<Pick>, Failure> {
-    only.iter()
+    let picks: Vec<Pick> = only
+        .iter()
         .map(|text| match version.part(text) {
             Ok(pick) => Ok(pick),
             Err(error) => match text.rsplit_once(':').map(|_| crate::cli::undo::parse_cell(version, text)) {
@@ -202,7 +214,29 @@ pub(super) fn picks(version: &Version, only: &[String]) -> Result<Vec<Pick>, Fai
                 _ => Err(Failure::from(error).in_version(&version.info()?.name)),
             },
         })
-        .collect()
+        .collect::<Result<_, Failure>>()?;
+    match first_unchanged(version.database(), &picks)? {
+        None => Ok(picks),
+        Some(nth) => {
+            let name = version.info()?.name;
+            let message = format!("version {name} changed nothing of {}", only[nth]);
+            Err(Failure::usage(message).advise(format!("bough version diff {name}")))
+        }
+    }
+}
+
+/// What names a version after it was closed.
+pub(super) fn closed_key(version: &Version) -> Result<String, Failure> {
+    let info = VersionInfo { status: LineStatus::Closed, ..version.info()? };
+    Ok(version_key(&version.versions()?, &info))
+}
+
+/// Refuses an owner who is nobody.
+pub(super) fn check_owner(site: &Site, name: &str) -> Result<(), Failure> {
+    match no_version_owner(site.database(), name).map_err(bough::Error::from)? {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(Code::NotFound, why).advise("bough user list")),
+    }
 }
 
 /// `--only A --only B`, as it was typed.

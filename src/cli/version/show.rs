@@ -47,10 +47,10 @@ impl SiteCommand for Show {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let version = site.version(&self.name)?;
         let info = version.info()?;
-        let row = VersionRow::of(site, &info)?;
+        let row = VersionRow::of(site, &info, &site.versions()?)?;
         asker.row(&Row::Version(Box::new(row.clone())))?;
         if info.status != LineStatus::Open {
-            let reopen = next("open it again with", format!("version reopen {}", info.name));
+            let reopen = next("open it again with", format!("version reopen {}", row.key));
             return asker.row(&Row::Next(vec![reopen]));
         }
         let places = Places::of(&version)?;
@@ -134,7 +134,7 @@ fn what_next(row: &VersionRow, unsettled: usize) -> Vec<Next> {
 fn print_version(row: &VersionRow, screen: &mut Screen) -> Result<(), Failure> {
     let title = if row.title.is_empty() { String::new() } else { format!(": {}", row.title) };
     let owner = if row.owner.is_empty() { String::new() } else { format!(", of {}", row.owner) };
-    screen.line(&format!("version {}{title} ({}{owner})", row.name, row.status))?;
+    screen.line(&format!("version {}{title} ({}{owner})", row.key, row.status))?;
     let opened = row.opened.as_ref().map_or_else(|| "(packed away)".to_owned(), |made| made.text());
     screen.line(&format!("  opened        {opened}"))?;
     if let Some(changed) =

@@ -34,7 +34,7 @@ impl SiteCommand for Update {
             };
             return send_preview(&version, "update", &plan, after, asker);
         }
-        let row = VersionRow::of(site, &version.info()?)?;
+        let row = VersionRow::of(site, &version.info()?, &site.versions()?)?;
         let commits = counted(row.behind, "commit", "commits");
         let sentence = format!("Updated version {name}");
         let places = Places::of(&version)?;

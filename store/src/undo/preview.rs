@@ -48,6 +48,8 @@ pub struct CellDelta {
 /// The path of an object as it is now and as it would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlDelta {
+    /// Whose.
+    pub oid: Oid,
     /// Now; none where it is not there.
     pub before: Option<ObjectPath>,
     /// Then; none where it would not be there.
@@ -66,7 +68,11 @@ impl Plan {
                 Some((tid, _)) => engine.object(snapshot.line(), back.oid, tid)?,
                 None => None,
             };
-            let url = UrlDelta { before: path_of(snapshot, back.oid)?, after: path_after(back.oid)? };
+            let url = UrlDelta {
+                oid: back.oid,
+                before: path_of(snapshot, back.oid)?,
+                after: path_after(back.oid)?,
+            };
             for (key, before, after) in differing_cells(now.as_deref(), then.as_deref()) {
                 push_cell(&mut cells, &url, back.oid, key, before, after);
             }
@@ -74,7 +80,11 @@ impl Plan {
         }
         for change in self.merged.iter().take(PREVIEW_MAX - urls.len()) {
             let now = bough_core::Snapshot::object(snapshot, change.oid)?;
-            let url = UrlDelta { before: path_of(snapshot, change.oid)?, after: path_after(change.oid)? };
+            let url = UrlDelta {
+                oid: change.oid,
+                before: path_of(snapshot, change.oid)?,
+                after: path_after(change.oid)?,
+            };
             for (key, after) in &change.cells {
                 let before = now.as_ref().and_then(|object| object.content(key));
                 push_cell(&mut cells, &url, change.oid, key, before, after.as_ref());
@@ -82,7 +92,11 @@ impl Plan {
             urls.push(url);
         }
         for back in self.own.iter().take(PREVIEW_MAX - urls.len()) {
-            let url = UrlDelta { before: path_of(snapshot, back.oid)?, after: path_after(back.oid)? };
+            let url = UrlDelta {
+                oid: back.oid,
+                before: path_of(snapshot, back.oid)?,
+                after: path_after(back.oid)?,
+            };
             for (key, before, after) in differing_cells(back.now.as_deref(), back.then.as_ref()) {
                 push_cell(&mut cells, &url, back.oid, key, before, after);
             }

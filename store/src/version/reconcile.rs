@@ -461,6 +461,7 @@ impl Engine {
                 continue;
             }
             let url = UrlDelta {
+                oid: change.oid,
                 before: path_of(&sides.parent, change.oid)?,
                 after: path_of(&planned, change.oid)?,
             };

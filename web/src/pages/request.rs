@@ -14,7 +14,7 @@ use bough_core::snapshot::{Chain, chain};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::VERSION;
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
-use bough_store::version::MergeChoice;
+use bough_store::version::{MergeChoice, Pick};
 use bough_store::{Body, Database, Draft, Kind, Note, Snapshot};
 
 use super::form::text_of;
@@ -38,6 +38,7 @@ use crate::survey::{Survey, SurveyError};
 use crate::tasks::Tasks;
 use crate::types::page::markdown;
 use crate::urlencoded;
+use crate::version_rights::require_discard;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -432,6 +433,15 @@ impl PageRequest {
         let at = self.url(oid)?.unwrap_or_default();
         let html = if is_markdown { markdown(text) } else { text.to_owned() };
         Ok(sanitise_for(&html, &at).ok_or(PublishError::TooSlow)?)
+    }
+
+    /// Refuses to throw away what was done in a version to what whoever asks may not see or not change there, unless he
+    /// may settle what becomes of the version.
+    ///
+    /// # Errors
+    /// When he may not; when that cannot be thrown away by itself.
+    pub fn require_discard(&self, version: &Database, picks: &[Pick]) -> Result<(), PageError> {
+        require_discard(self.access(), version, picks).map_err(|error| self.told(PageError(error)))
     }
 
     // Writing.

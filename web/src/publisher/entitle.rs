@@ -12,14 +12,15 @@ use std::sync::Arc;
 
 use bough_core::acquisition::containers;
 use bough_core::security::permission::{LIST, VIEW};
-use bough_core::security::{Access, Actor, USERS_NAME, user_folder};
-use bough_core::snapshot::{ChildrenPage, ReadError};
+use bough_core::security::{Access, Actor, USERS_NAME};
+use bough_core::snapshot::ReadError;
 use bough_core::traversal::Target;
 use bough_core::{Object, Oid, Snapshot as _};
 
 use super::visit::{Asked, Visit};
 use super::{Failure, Publisher};
 use crate::error::PublishError;
+use crate::version_rights::has_no_users;
 
 impl Publisher {
     /// Who asks.
@@ -32,9 +33,7 @@ impl Publisher {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) fn has_no_users(&self) -> Result<bool, ReadError> {
-        let head = self.database.snapshot();
-        let Some(users) = user_folder(&head, Oid::ROOT)? else { return Ok(true) };
-        Ok(head.children(users, &ChildrenPage::first(1))?.is_empty())
+        has_no_users(&self.database.snapshot())
     }
 }
 

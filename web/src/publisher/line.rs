@@ -269,6 +269,20 @@ pub(super) fn push_version(before: &mut String, shown: Option<&Shown>) {
     }
 }
 
+/// What paths begin with in answers to programs, who shall be able to follow them as they are: also where the version
+/// was asked for by the header. `prefix` is the host's.
+pub(crate) fn followed(before: &str, prefix: &str, asked: &Asked) -> String {
+    match (asked.shown.get().filter(|shown| shown.way == Way::Header), before.strip_prefix(prefix)) {
+        (Some(shown), Some(behind)) => {
+            let mut before = prefix.to_owned();
+            super::path::push_step(&mut before, VERSION);
+            super::path::push_step(&mut before, &shown.name);
+            before + behind
+        }
+        _ => before.to_owned(),
+    }
+}
+
 /// The same for a version at which nobody looks by a request; nothing for the trunk.
 ///
 /// # Errors

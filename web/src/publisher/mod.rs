@@ -434,7 +434,7 @@ impl Publisher {
                 push_step(&mut before, text);
                 let tid = match moment {
                     Moment::Commit(tid) => tid,
-                    Moment::Time(micros) => database.tid_at(micros)?,
+                    Moment::Time(micros) => database.state_at(micros)?,
                 };
                 if let Some(shown) = shown.filter(|shown| tid < shown.opened) {
                     return Err(PublishError::NotOpened { name: shown.name.clone(), opened: shown.opened });

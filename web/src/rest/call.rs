@@ -145,7 +145,14 @@ impl<'a> Call<'a> {
     pub(super) fn moment(&self, text: &str) -> Result<Tid, PublishError> {
         let tid = match Moment::parse(text).ok_or_else(|| PublishError::Moment(text.to_owned()))? {
             Moment::Commit(tid) => tid,
-            Moment::Time(micros) => self.database().tid_at(micros)?,
+            Moment::Time(micros) => {
+                let now = self.database().now_micros();
+                if micros > now {
+                    let detail = format!("`{text}` lies ahead: it is {} now", rfc3339(now));
+                    return Err(Problem::new(Code::Argument, detail).into());
+                }
+                self.database().state_at(micros)?
+            }
         };
         match self.asked.shown.get().filter(|shown| tid < shown.opened) {
             Some(shown) => Err(PublishError::NotOpened { name: shown.name.clone(), opened: shown.opened }),

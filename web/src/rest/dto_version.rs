@@ -10,6 +10,8 @@ use super::dto::{Attribute, PlannedCell, PlannedUrl, named};
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Version {
     pub(super) name: String,
+    /// Its number, which no other version ever has: `NAME~NUMBER` names it where others have its name, too.
+    pub(super) number: u32,
     pub(super) title: String,
     pub(super) owner: String,
     /// `open`, `closed` or `discarded`.
@@ -64,7 +66,7 @@ pub(super) struct Particulars {
 
 /// Part of what a version changed.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object as in {\"path\": \"/about\"}")]
 pub(super) struct Pick {
     /// Everything of the object there and of all that stands in it; a path in the version, or in its base.
     pub(super) path: Option<String>,
@@ -142,12 +144,26 @@ pub(super) struct Plan {
     pub(super) objects: u64,
     pub(super) cells: Vec<PlannedCell>,
     pub(super) urls: Vec<PlannedUrl>,
+    /// Of a preview: what whoever asks may not do there. With any, nothing is done.
+    pub(super) denied: Vec<Denied>,
+    /// How much else he may not do: what he may not see, and what is too much to name.
+    pub(super) denied_unseen: usize,
     /// With any, nothing is done.
     pub(super) conflicts: Vec<Conflict>,
     pub(super) settled: Vec<Conflict>,
     pub(super) notices: Vec<Notice>,
     /// How to take it back.
     pub(super) undo: Option<super::dto::UndoLink>,
+}
+
+/// A change that whoever asks may not make.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Denied {
+    pub(super) oid: String,
+    pub(super) path: String,
+    pub(super) cell: String,
+    /// The permission that it takes.
+    pub(super) permission: &'static str,
 }
 
 /// Something worth knowing.
@@ -210,7 +226,7 @@ pub(super) struct Conflict {
     pub(super) suggested: Option<String>,
     /// What is lost where a deletion stands.
     pub(super) inner: Vec<Inner>,
-    /// The last commit of each side.
+    /// The last commit of each side; its sentence is empty where the object may not be seen.
     pub(super) by_version: Option<Made>,
     pub(super) by_parent: Option<Made>,
     /// The choices that settle it.
@@ -319,6 +335,7 @@ pub(super) enum ConflictWord {
     Name,
     Cycle,
     Type,
+    Edition,
 }
 
 impl ConflictWord {
@@ -329,6 +346,7 @@ impl ConflictWord {
             Self::Name => "name",
             Self::Cycle => "cycle",
             Self::Type => "type",
+            Self::Edition => "edition",
         }
     }
 }
@@ -412,4 +430,20 @@ pub(super) struct PreviewLink {
     /// Only when it is made: it is kept nowhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) url: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use bough_core::merge::plan::ConflictKind;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_conflict_can_be_asked_for() {
+        for word in ConflictKind::WORDS {
+            let read: ConflictWord = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(read.word(), word);
+        }
+        assert!(ConflictKind::WORDS.contains(&"edition"));
+    }
 }

@@ -17,13 +17,25 @@ use crate::problem::{Code, Problem};
 /// When it is no JSON, names a member twice, or is not what is expected.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let refused = |error: serde_json::Error| {
-        Problem::new(Code::Json, format!("cannot read the body: {error}"))
+        Problem::new(Code::Json, format!("cannot read the body: {}", in_words(&error.to_string())))
             .with("line", error.line())
             .with("column", error.column())
     };
     // The first pass refuses what the second would read in one of two ways.
     serde_json::from_slice::<Strict>(bytes).map_err(refused)?;
     serde_json::from_slice(bytes).map_err(refused)
+}
+
+/// What is wrong, without the names of our types.
+fn in_words(text: &str) -> String {
+    for what in ["expected struct ", "expected internally tagged enum ", "expected enum "] {
+        if let Some((before, after)) = text.split_once(what) {
+            let after = after.trim_start_matches(|char: char| char.is_alphanumeric() || char == '_');
+            let kind = if what.contains("enum") { "a text" } else { "an object" };
+            return format!("{before}expected {kind}{after}");
+        }
+    }
+    text.to_owned()
 }
 
 /// Any JSON in which no member is named twice.

@@ -15,15 +15,19 @@ use bough_store::{Database, Kind, Snapshot};
 use super::call::{Answer, Call, cell_text, parse_cell, parse_name, parse_path};
 use super::dto::{Attribute, UndoBody, UndoLink};
 use super::dto_version as dto;
-use super::undo::{planned_cell, planned_urls};
+use super::undo::Sides;
 use super::value::{Reader, Wanted, find_from, rfc3339};
 use super::version::addressed;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 use crate::survey::{PageChange, Survey};
+use crate::version_names::first_unchanged;
+use crate::version_rights::{require_discard, require_management};
 
 /// How long one answer looks at pages before it says where to go on.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
+/// How many changes that are not allowed are named.
+const DENIALS_MAX: usize = 100;
 /// How many objects inside a deleted one are named.
 const INNER_MAX: usize = 100;
 /// Most parts of a version that one request names.
@@ -40,26 +44,37 @@ pub(super) fn update(call: &Call<'_>) -> Result<Answer, PublishError> {
         return Answer::ok(&shower.plan(&plan, None, sentence)?);
     }
     let updated = database.update(None, call.note(&sentence, Kind::Edit));
-    shower.done(updated, sentence)
+    let nothing = format!("Nothing changed: version {} has all of its parent line", info.name);
+    shower.done(updated, sentence, nothing)
 }
 
 /// `POST /@@versions/NAME/merge`.
 pub(super) fn merge(call: &Call<'_>) -> Result<Answer, PublishError> {
     let wanted: dto::Merge = call.json_or_default()?;
     let (database, info) = addressed(call)?;
+    if wanted.close {
+        require_management(&call.visit.access, &info)?;
+    }
     let shower = Shower::of(call, &database)?;
     let only = wanted.only.as_deref().map(|only| shower.picks(only)).transpose()?;
     let sentence = match &only {
         None => format!("Merged version {}", info.name),
         Some(_) => format!("Merged a part of version {}", info.name),
     };
+    if let Some(picks) = &only {
+        require_changed(&database, picks)?;
+    }
     let choice = MergeChoice { only, close: wanted.close };
     if wanted.preview {
-        let plan = database.merge_preview(&choice)?;
+        let plan = database.merge_preview_under(&choice, Some(&*call.warrant()))?;
         return Answer::ok(&shower.plan(&plan, None, sentence)?);
     }
     let merged = database.merge(&choice, call.note(&sentence, Kind::Edit));
-    shower.done(merged, sentence)
+    let nothing = match wanted.close {
+        true => format!("Closed version {}: there was nothing to merge", info.name),
+        false => "Nothing changed: there was nothing to merge".to_owned(),
+    };
+    shower.done(merged, sentence, nothing)
 }
 
 /// `GET /@@versions/NAME/pages`.
@@ -92,6 +107,7 @@ pub(super) fn discard(call: &Call<'_>) -> Result<Answer, PublishError> {
     let shower = Shower::of(call, &database)?;
     let gone = |oid: Oid, along: bool| Ok(dto::Gone { oid: oid.to_string(), path: shower.path(oid)?, along });
     let Some(only) = &wanted.only else {
+        require_management(&call.visit.access, &info)?;
         let sentence = format!("Discarded version {}", info.name);
         let changed = database.own_changes(0, PICKS_MAX)?.objects;
         let objects =
@@ -106,10 +122,19 @@ pub(super) fn discard(call: &Call<'_>) -> Result<Answer, PublishError> {
     };
     let sentence = format!("Discarded a part of version {}", info.name);
     let picks = shower.picks(only)?;
+    require_changed(&database, &picks)?;
+    require_discard(&call.visit.access, &database, &picks)?;
     let discarded = database.discard_part(&picks, wanted.preview, call.note(&sentence, Kind::Edit))?;
     let objects = discarded.objects.iter().map(|oid| gone(*oid, discarded.along.contains(oid)));
     let objects = objects.collect::<Result<_, PublishError>>()?;
     Answer::ok(&dto::Discarded { commit: discarded.tid.map(|tid| tid.to_string()), sentence, objects })
+}
+
+/// Refuses what names a part that the version did not change: it may be mistyped.
+fn require_changed(database: &Database, picks: &[Pick]) -> Result<(), PublishError> {
+    let Some(nth) = first_unchanged(database, picks)? else { return Ok(()) };
+    let problem = Problem::new(Code::Choice, VersionError::NothingSelected.to_string());
+    Err(problem.found(format!("`only[{nth}]`")).into())
 }
 
 /// `GET /@@versions/NAME/conflicts`.
@@ -244,7 +269,10 @@ impl<'a> Shower<'a> {
                     Some(oid) => Some(oid),
                     None => find_from(&self.base, top, &path)?,
                 };
-                found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is nothing at `{path}`")))?
+                let missing = || Problem::new(Code::NotFound, format!("there is nothing at `{path}`"));
+                let found = found.ok_or_else(missing)?;
+                self.path(found)?.ok_or_else(missing)?;
+                found
             }
             (None, Some(oid)) => self.call.oid(oid)?,
             _ => return Err(Problem::new(Code::Argument, "expected either `path` or `oid`").into()),
@@ -255,10 +283,17 @@ impl<'a> Shower<'a> {
         })
     }
 
-    fn done(&self, merged: Result<Merged, VersionError>, sentence: String) -> Result<Answer, PublishError> {
+    /// `nothing` is what to say where the line was left as it is.
+    fn done(
+        &self,
+        merged: Result<Merged, VersionError>,
+        sentence: String,
+        nothing: String,
+    ) -> Result<Answer, PublishError> {
         match merged {
             Ok(merged) => {
                 let tid = merged.tid.map(|tid| tid.to_string());
+                let sentence = if tid.is_some() { sentence } else { nothing };
                 Answer::ok(&self.plan(&merged.plan, tid, sentence)?)
             }
             Err(VersionError::Conflicts(plan)) => {
@@ -278,7 +313,9 @@ impl<'a> Shower<'a> {
         commit: Option<String>,
         sentence: String,
     ) -> Result<dto::Plan, PublishError> {
-        let cells = plan.cells.iter().map(|cell| planned_cell(self.call, cell, &self.version));
+        let after = vec![&self.version, &self.parent];
+        let sides = Sides { call: self.call, before: vec![&self.parent], after };
+        let (denied, denied_unseen) = self.denied(plan)?;
         let undo = commit.as_ref().map(|tid| UndoLink {
             method: "POST",
             href: self.call.top_url("undo"),
@@ -289,13 +326,35 @@ impl<'a> Shower<'a> {
             sentence,
             over: plan.over.to_string(),
             objects: plan.objects,
-            cells: cells.collect::<Result<_, _>>()?,
-            urls: planned_urls(&plan.urls),
+            cells: sides.cells(&plan.cells)?,
+            urls: sides.urls(&plan.urls)?,
+            denied,
+            denied_unseen,
             conflicts: self.conflicts(&plan.conflicts)?,
             settled: self.conflicts(&plan.settled)?,
             notices: self.notices(plan)?,
             undo,
         })
+    }
+
+    /// What whoever asks may not do, as far as he may know of it, and how much else there is.
+    fn denied(&self, plan: &MergePlan) -> Result<(Vec<dto::Denied>, usize), PublishError> {
+        let mut denied = Vec::new();
+        for denial in &plan.denied {
+            if denied.len() == DENIALS_MAX {
+                break;
+            }
+            if let Some(path) = self.path(denial.oid)? {
+                denied.push(dto::Denied {
+                    oid: denial.oid.to_string(),
+                    path,
+                    cell: cell_text(&denial.key),
+                    permission: denial.permission,
+                });
+            }
+        }
+        let unseen = plan.denied.len() - denied.len();
+        Ok((denied, unseen))
     }
 
     fn notices(&self, plan: &MergePlan) -> Result<Vec<dto::Notice>, PublishError> {
@@ -336,11 +395,8 @@ impl<'a> Shower<'a> {
             ConflictKey::Name { oid, .. } => Some(*oid),
             ConflictKey::Cycle(oids) => oids.first().copied(),
         };
-        let path = match (&found.path, oid) {
-            (Some(path), _) => Some(path.to_string()),
-            (None, Some(oid)) => self.path(oid)?,
-            (None, None) => None,
-        };
+        let path = oid.map(|oid| self.path(oid)).transpose()?.flatten();
+        let made = |made: &Made| Self::made(made, path.is_some());
         let sides = match kind {
             ConflictKind::Cell { base, version, parent } => [
                 self.side(oid, base.as_ref(), &self.base)?,
@@ -367,13 +423,13 @@ impl<'a> Shower<'a> {
             _ => &["version", "parent"],
         };
         let suggested = match kind {
-            ConflictKind::Name { suggested, .. } => Some(suggested.to_string()),
+            ConflictKind::Name { suggested, .. } if path.is_some() => Some(suggested.to_string()),
             _ => None,
         };
         Ok(dto::Conflict {
             id: found.id.clone(),
             kind: kind.word(),
-            path,
+            path: path.clone(),
             oid: oid.map(|oid| oid.to_string()),
             cell: match key {
                 ConflictKey::Cell(_, cell) => Some(cell_text(cell)),
@@ -385,8 +441,8 @@ impl<'a> Shower<'a> {
             standings,
             suggested,
             inner: self.inner(kind)?,
-            by_version: found.version.as_ref().map(made),
-            by_parent: found.parent.as_ref().map(made),
+            by_version: found.version.as_ref().map(&made),
+            by_parent: found.parent.as_ref().map(&made),
             choices: choices.to_vec(),
             resolution: found.resolution.as_ref().map(|chosen| match chosen {
                 Resolution::Version => "version",
@@ -487,13 +543,14 @@ impl<'a> Shower<'a> {
             }
         })
     }
-}
 
-fn made(made: &Made) -> dto::Made {
-    dto::Made {
-        tid: made.tid.to_string(),
-        time: rfc3339(made.time_micros),
-        principal: made.principal.clone(),
-        sentence: made.sentence.clone(),
+    /// Who made a side, and when; what was done is told where its object may be seen.
+    fn made(made: &Made, may_know: bool) -> dto::Made {
+        dto::Made {
+            tid: made.tid.to_string(),
+            time: rfc3339(made.time_micros),
+            principal: made.principal.clone(),
+            sentence: if may_know { made.sentence.clone() } else { String::new() },
+        }
     }
 }

@@ -174,7 +174,8 @@ impl Publisher {
             let object = root.as_ref().unwrap_or(&addressed.object);
             entitle::require(visit, object, Some(permission))?;
         }
-        let (publisher, asked, visit) = (Arc::clone(self), Arc::clone(asked), visit.clone());
+        let (publisher, asked, mut visit) = (Arc::clone(self), Arc::clone(asked), visit.clone());
+        visit.links.before = line::followed(&visit.links.before, &self.prefix(&asked), &asked);
         Ok(Step::Later(Box::new(move || {
             let Addressed { object, new } = &addressed;
             let arguments = arguments.iter().map(String::as_str).collect();

@@ -2,10 +2,10 @@
 
 use bough_core::transaction::TransactionError;
 use bough_store::version::VersionError;
-use bough_store::{BlobError, BlockerReason, CommitError, Conflict, ConflictReason, StoreError, UndoError};
+use bough_store::{BlobError, CommitError, Conflict, ConflictReason, StoreError, UndoError};
 use serde_json::{Value as Json, json};
 
-use super::call::{cell_text, commit};
+use super::call::cell_text;
 use super::value::shown;
 use crate::error::PublishError;
 use crate::preview::PreviewError;
@@ -13,7 +13,7 @@ use crate::problem::{Code, Problem};
 use crate::publisher::form::FormError;
 
 /// How many things that stand in the way are named one by one.
-const NAMED_MAX: usize = 100;
+pub(super) const NAMED_MAX: usize = 100;
 
 impl From<TransactionError> for PublishError {
     fn from(error: TransactionError) -> Self {
@@ -74,23 +74,9 @@ impl From<UndoError> for PublishError {
     fn from(error: UndoError) -> Self {
         match error {
             UndoError::Blocked { blockers } => {
-                let named = blockers.iter().take(NAMED_MAX).map(|blocker| {
-                    let cell = match &blocker.reason {
-                        BlockerReason::Cell(blocked) => Some(cell_text(&blocked.cell)),
-                        _ => None,
-                    };
-                    json!({
-                        "oid": blocker.oid.to_string(),
-                        "path": blocker.path.as_ref().map(ToString::to_string),
-                        "reason": blocker.reason.to_string(),
-                        "cell": cell,
-                        "later": blocker.later.as_ref().map(commit),
-                    })
-                });
-                let named: Vec<Json> = named.collect();
-                let detail = format!("cannot undo: {} thing(s) stand against it", blockers.len());
-                let problem = Problem::new(Code::Blocked, detail).with("blockers", named);
-                problem.advise("undo the later commits, too, or name the cells in `choices.skip`").into()
+                let named = blockers.iter().take(NAMED_MAX);
+                let named = named.map(|blocker| json!({ "oid": blocker.oid.to_string() }));
+                blocked(blockers.len(), named.collect()).into()
             }
             UndoError::History(error) => error.into(),
             UndoError::Commit(error) => error.into(),
@@ -151,6 +137,13 @@ impl From<FormError> for PublishError {
 
 fn internal(detail: &str, error: impl std::error::Error + Send + Sync + 'static) -> PublishError {
     PublishError::Failed(Problem::new(Code::Internal, detail), Box::new(error))
+}
+
+/// What is told of an undo that is not done; `named` is what stands in the way, the first of it.
+pub(super) fn blocked(count: usize, named: Json) -> Problem {
+    let detail = format!("cannot undo: {count} thing(s) stand against it");
+    let problem = Problem::new(Code::Blocked, detail).with("blockers", named);
+    problem.advise("undo the later commits, too, or name the cells in `choices.skip`")
 }
 
 /// What stands in the way, with both sides where it is about a cell.

@@ -1,12 +1,13 @@
 //! Taking back commits, and bringing back what was.
 
-use bough_core::security::permission::{HISTORY, UNDO, VIEW};
+use bough_core::security::permission::{HISTORY, UNDO};
 use bough_core::snapshot::is_live;
-use bough_core::{CellKey, Content, Oid, Snapshot as _, Tid};
-use bough_store::{Kind, Snapshot, UndoChoices};
+use bough_core::{CellKey, Content, ObjectPath, Oid, Snapshot as _, Tid};
+use bough_store::{Blocker, BlockerReason, CellDelta, Kind, Snapshot, UndoChoices, UndoError, UrlDelta};
 
 use super::call::{Answer, COMMITS_MAX, Call, cell_text, commit, parse_cell, parse_path, parse_tid};
 use super::dto;
+use super::refusal::{NAMED_MAX, blocked};
 use super::value::{Reader, Wanted, find_from};
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
@@ -26,7 +27,16 @@ pub(super) fn undo(call: &Call<'_>) -> Result<Answer, PublishError> {
     }
     let sentence = sentence(call, &of)?;
     let note = call.note(&sentence, Kind::Edit);
-    let tid = call.database().undo(&of, &choices, note)?;
+    let tid = match call.database().undo(&of, &choices, note) {
+        Err(UndoError::Blocked { blockers }) => {
+            let now = call.database().snapshot();
+            let sides = Sides { call, before: vec![&now], after: Vec::new() };
+            let named = serde_json::to_value(sides.blockers(blockers.iter().take(NAMED_MAX))?);
+            let named = named.map_err(|error| PublishError::Reply(error.to_string()))?;
+            return Err(blocked(blockers.len(), named).into());
+        }
+        undone => undone?,
+    };
     let (written, _) = call.written(tid, sentence, &[])?;
     Answer::ok(&written)
 }
@@ -100,55 +110,120 @@ fn sentence(call: &Call<'_>, of: &[Tid]) -> Result<String, PublishError> {
 
 fn preview(call: &Call<'_>, of: &[Tid], choices: &UndoChoices) -> Result<Answer, PublishError> {
     let plan = call.database().undo_preview_under(of, choices, Some(call.warrant()))?;
-    let snapshot = call.database().snapshot();
-    let cells = plan.cells.iter().map(|cell| planned_cell(call, cell, &snapshot));
-    let blockers = plan.blockers.iter().map(|blocker| dto::Blocker {
-        oid: blocker.oid.to_string(),
-        path: blocker.path.as_ref().map(ToString::to_string),
-        reason: blocker.reason.to_string(),
-        cell: match &blocker.reason {
-            bough_store::BlockerReason::Cell(blocked) => Some(cell_text(&blocked.cell)),
-            bough_store::BlockerReason::NameTaken { .. } => Some("(place)".to_owned()),
-            _ => None,
-        },
-        later: blocker.later.as_ref().map(commit),
-    });
+    let now = call.database().snapshot();
+    // What is deleted may be known by who could see it where it stood.
+    let oldest = of.iter().min().map_or(0, |tid| tid.as_micros().saturating_sub(1));
+    let then = call.database().snapshot_at(Tid::from_micros(oldest)).unwrap_or_else(|_| now.clone());
+    let sides = Sides { call, before: vec![&now], after: vec![&now, &then] };
     Answer::ok(&dto::UndoPlan {
         commits: plan.of.iter().map(Tid::to_string).collect(),
         objects: plan.objects,
-        cells: cells.collect::<Result<_, _>>()?,
-        urls: planned_urls(&plan.urls),
-        blockers: blockers.collect(),
+        cells: sides.cells(&plan.cells)?,
+        urls: sides.urls(&plan.urls)?,
+        blockers: sides.blockers(plan.blockers.iter())?,
     })
 }
 
-/// A cell as it is and as it would be.
-pub(super) fn planned_cell(
-    call: &Call<'_>,
-    delta: &bough_store::CellDelta,
-    snapshot: &Snapshot,
-) -> Result<dto::PlannedCell, PublishError> {
-    // Whose values are not for whoever asks, of that only the name of the cell is said.
-    let may_see = call.access_to(snapshot).allows_at(VIEW, delta.oid)?;
-    let shown = |content: &Option<Content>| {
-        content.as_ref().filter(|_| may_see).map(|content| call.shown(content, snapshot)).transpose()
-    };
-    Ok(dto::PlannedCell {
-        oid: delta.oid.to_string(),
-        path: delta.path.as_ref().map(ToString::to_string),
-        cell: cell_text(&delta.cell),
-        before: shown(&delta.before)?,
-        after: shown(&delta.after)?,
-    })
+/// What a plan starts from and what it makes of that, as far as whoever asks may see either.
+pub(super) struct Sides<'a> {
+    pub(super) call: &'a Call<'a>,
+    /// The state in which objects are before; of several, the first in which an object stands.
+    pub(super) before: Vec<&'a Snapshot>,
+    /// The same for afterwards.
+    pub(super) after: Vec<&'a Snapshot>,
 }
 
-/// The paths that change.
-pub(super) fn planned_urls(urls: &[bough_store::UrlDelta]) -> Vec<dto::PlannedUrl> {
-    let text = |path: &Option<bough_core::ObjectPath>| path.as_ref().map(ToString::to_string);
-    urls.iter()
-        .filter(|url| url.before != url.after)
-        .map(|url| dto::PlannedUrl { before: text(&url.before), after: text(&url.after) })
-        .collect()
+impl Sides<'_> {
+    /// The first state in which an object stands, if it may be seen there.
+    fn seen<'s>(&self, states: &[&'s Snapshot], oid: Oid) -> Result<Option<&'s Snapshot>, PublishError> {
+        for state in states {
+            if is_live(*state, oid)? {
+                let object = state.object(oid)?;
+                let access = self.call.access_to(state);
+                let may_view = object.map(|object| access.may_view(&object)).transpose()?.unwrap_or(false);
+                return Ok(may_view.then_some(*state));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A path of an object that may be seen before or, where it does not stand then, afterwards.
+    pub(super) fn known(&self, oid: Oid, path: Option<&ObjectPath>) -> Result<Option<String>, PublishError> {
+        let states: Vec<&Snapshot> = self.before.iter().chain(&self.after).copied().collect();
+        let is_seen = self.seen(&states, oid)?.is_some();
+        Ok(path.filter(|_| is_seen).map(ToString::to_string))
+    }
+
+    /// The cells that change. Whose values are not for whoever asks, of that only the name of the cell is said.
+    pub(super) fn cells(&self, deltas: &[CellDelta]) -> Result<Vec<dto::PlannedCell>, PublishError> {
+        let shown = |content: &Option<Content>, states: &[&Snapshot], oid| {
+            let Some(content) = content else { return Ok::<_, PublishError>(None) };
+            self.seen(states, oid)?.map(|state| self.call.shown(content, state)).transpose()
+        };
+        let planned = deltas.iter().map(|delta| {
+            Ok(dto::PlannedCell {
+                oid: delta.oid.to_string(),
+                path: self.known(delta.oid, delta.path.as_ref())?,
+                cell: cell_text(&delta.cell),
+                before: shown(&delta.before, &self.before, delta.oid)?,
+                after: shown(&delta.after, &self.after, delta.oid)?,
+            })
+        });
+        planned.collect()
+    }
+
+    /// The paths that change.
+    pub(super) fn urls(&self, deltas: &[UrlDelta]) -> Result<Vec<dto::PlannedUrl>, PublishError> {
+        let mut urls = Vec::new();
+        for delta in deltas.iter().filter(|delta| delta.before != delta.after) {
+            let text = |path: &Option<ObjectPath>, states: &[&Snapshot]| {
+                let is_seen = path.is_some() && self.seen(states, delta.oid)?.is_some();
+                Ok::<_, PublishError>(path.as_ref().filter(|_| is_seen).map(ToString::to_string))
+            };
+            let url = dto::PlannedUrl {
+                before: text(&delta.before, &self.before)?,
+                after: text(&delta.after, &self.after)?,
+            };
+            if url.before.is_some() || url.after.is_some() {
+                urls.push(url);
+            }
+        }
+        Ok(urls)
+    }
+
+    /// What stands against an undo.
+    fn blockers<'b>(
+        &self,
+        blockers: impl Iterator<Item = &'b Blocker>,
+    ) -> Result<Vec<dto::Blocker>, PublishError> {
+        let told = blockers.map(|blocker| {
+            Ok(dto::Blocker {
+                oid: blocker.oid.to_string(),
+                path: self.known(blocker.oid, blocker.path.as_ref())?,
+                reason: self.reason(&blocker.reason)?,
+                cell: match &blocker.reason {
+                    BlockerReason::Cell(blocked) => Some(cell_text(&blocked.cell)),
+                    BlockerReason::NameTaken { .. } => Some("(place)".to_owned()),
+                    _ => None,
+                },
+                later: blocker.later.as_ref().map(commit),
+            })
+        });
+        told.collect()
+    }
+
+    /// Why something cannot be undone; what stands in the way is named where it may be seen.
+    fn reason(&self, reason: &BlockerReason) -> Result<String, PublishError> {
+        let (other, hidden) = match reason {
+            BlockerReason::NameTaken { by, .. } => (*by, "the name is taken by another object"),
+            BlockerReason::Child { oid, .. } => {
+                (*oid, "something stands in it, which would have no place any more")
+            }
+            _ => return Ok(reason.to_string()),
+        };
+        let may_know = self.seen(&self.before, other)?.is_some();
+        Ok(if may_know { reason.to_string() } else { hidden.to_owned() })
+    }
 }
 
 /// `POST @@restore`: the same objects again, with everything that was in them then.

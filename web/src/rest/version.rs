@@ -14,25 +14,31 @@ use crate::preview::{self, make_preview_link, preview_links, revoke_preview_link
 use crate::problem::{Code, Problem};
 use crate::publisher::path::push_step;
 use crate::version_hosts::VersionHosts;
+use crate::version_names::{version_key, version_key_with_number, version_of_key, versions_to_reopen};
+use crate::version_rights::{no_version_owner, require_management};
 
 /// More commits of the parent line than this are not counted.
 const BEHIND_MAX: usize = 10_000;
+/// How many versions of one name are told.
+const KEYS_MAX: usize = 20;
 /// Longest time that a preview link may stand.
 const LINK_SECS_MAX: u64 = 366 * 86_400;
 
 /// The version that the address names.
 pub(super) fn addressed(call: &Call<'_>) -> Result<(Database, VersionInfo), PublishError> {
-    let database = call.database().version(call.steps[0])?;
+    let database = version_of_key(call.database(), call.steps[0])?;
     let info = database.version_info()?;
     Ok((database, info))
 }
 
-fn described(call: &Call<'_>, info: &VersionInfo) -> Result<dto::Version, PublishError> {
+/// `all` are the versions that there are.
+fn described(call: &Call<'_>, info: &VersionInfo, all: &[VersionInfo]) -> Result<dto::Version, PublishError> {
     let database = call.database().on(info.line)?;
     let mut href = call.top_url("versions");
-    push_step(&mut href, &info.name);
+    push_step(&mut href, &version_key(all, info));
     Ok(dto::Version {
         name: info.name.clone(),
+        number: info.line.0,
         title: info.title.clone(),
         owner: info.owner.clone(),
         status: info.status.word().to_owned(),
@@ -54,9 +60,10 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, PublishError> {
         Some("true") => true,
         Some(_) => return Err(Problem::new(Code::Argument, "`all` is `true` or `false`").into()),
     };
-    let infos = call.database().versions()?;
-    let infos = infos.iter().filter(|info| all || info.status == LineStatus::Open);
-    Answer::ok(&dto::Versions { items: infos.map(|info| described(call, info)).collect::<Result<_, _>>()? })
+    let known = call.database().versions()?;
+    let infos = known.iter().filter(|info| all || info.status == LineStatus::Open);
+    let items = infos.map(|info| described(call, info, &known)).collect::<Result<_, _>>()?;
+    Answer::ok(&dto::Versions { items })
 }
 
 /// `POST /@@versions`.
@@ -64,47 +71,96 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, PublishError> {
     let wanted: dto::NewVersion = call.json()?;
     let at = wanted.at.as_deref().map(|text| call.moment(text)).transpose()?;
     let note = call.note(format!("Opened version {}", wanted.name), Kind::Edit);
-    let owner = if wanted.owner.is_empty() { note.principal.clone() } else { wanted.owner };
+    let owner = match wanted.owner.is_empty() {
+        true => note.principal.clone(),
+        false => owner(call, wanted.owner)?,
+    };
     let new = NewVersion { name: wanted.name, title: wanted.title, owner, at };
     let made = call.database().open_version(&new, note)?;
-    let described = described(call, &made.version_info()?)?;
+    let described = described(call, &made.version_info()?, &call.database().versions()?)?;
     Ok(Answer::ok(&described)?.created(Some(described.href)))
 }
 
 /// `GET /@@versions/NAME`.
 pub(super) fn show(call: &Call<'_>) -> Result<Answer, PublishError> {
-    Answer::ok(&described(call, &addressed(call)?.1)?)
+    Answer::ok(&described(call, &addressed(call)?.1, &call.database().versions()?)?)
 }
 
 /// `PATCH /@@versions/NAME`.
 pub(super) fn change(call: &Call<'_>) -> Result<Answer, PublishError> {
     let wanted: dto::Particulars = call.json()?;
-    let name = addressed(call)?.1.name;
-    let sentence = match (&wanted.name, &wanted.owner) {
-        (Some(to), _) => format!("Renamed version {name} to {to}"),
-        (None, Some(owner)) => format!("Gave version {name} to {owner}"),
-        (None, None) => format!("Changed the title of version {name}"),
+    if wanted.name.is_none() && wanted.title.is_none() && wanted.owner.is_none() {
+        let problem = Problem::new(Code::Argument, "nothing is said of the version");
+        return Err(problem.expected("`name`, `title` or `owner`").into());
+    }
+    let (_, info) = addressed(call)?;
+    require_management(&call.visit.access, &info)?;
+    let new = |wanted: Option<String>, now: &str| wanted.filter(|wanted| wanted != now);
+    let change = Management {
+        name: new(wanted.name, &info.name),
+        title: new(wanted.title, &info.title),
+        owner: new(wanted.owner, &info.owner).map(|name| owner(call, name)).transpose()?,
+        status: None,
     };
-    let change = Management { name: wanted.name, title: wanted.title, owner: wanted.owner, status: None };
-    manage(call, &change, &sentence)
+    manage(call, &change, &sentence(&info.name, &change), "so")
+}
+
+/// The name of somebody who can be answerable for a version.
+fn owner(call: &Call<'_>, name: String) -> Result<String, PublishError> {
+    match no_version_owner(call.database(), &name)? {
+        None => Ok(name),
+        Some(why) => Err(Problem::new(Code::Value, why).into()),
+    }
+}
+
+/// What becomes of a version, in a sentence.
+fn sentence(name: &str, change: &Management) -> String {
+    let (title, owner) = (&change.title, &change.owner);
+    let first = match (&change.name, title, owner) {
+        (Some(to), _, _) => format!("Renamed version {name} to {to}"),
+        (None, Some(_), _) => format!("Changed the title of version {name}"),
+        (None, None, Some(owner)) => return format!("Gave version {name} to {owner}"),
+        (None, None, None) => return String::new(),
+    };
+    let title = title.as_ref().filter(|_| change.name.is_some()).map(|_| "changed its title".to_owned());
+    let owner = owner.as_ref().map(|owner| format!("gave it to {owner}"));
+    match (title, owner) {
+        (Some(title), Some(owner)) => format!("{first}, {title} and {owner}"),
+        (Some(last), None) | (None, Some(last)) => format!("{first} and {last}"),
+        (None, None) => first,
+    }
 }
 
 /// `POST /@@versions/NAME/close`.
 pub(super) fn close(call: &Call<'_>) -> Result<Answer, PublishError> {
     let sentence = format!("Closed version {}", addressed(call)?.1.name);
-    manage(call, &Management { status: Some(LineStatus::Closed), ..Management::default() }, &sentence)
+    let change = Management { status: Some(LineStatus::Closed), ..Management::default() };
+    manage(call, &change, &sentence, "closed")
 }
 
 /// `POST /@@versions/NAME/reopen`.
 pub(super) fn reopen(call: &Call<'_>) -> Result<Answer, PublishError> {
+    let closed = versions_to_reopen(call.database(), call.steps[0])?;
+    if !closed.is_empty() {
+        let keys: Vec<String> = closed.iter().take(KEYS_MAX).map(version_key_with_number).collect();
+        let detail = format!("several versions have that name; not open: {}", keys.join(", "));
+        return Err(Problem::new(Code::VersionStatus, detail)
+            .advise("name one of them by its number")
+            .into());
+    }
     let sentence = format!("Opened version {} again", addressed(call)?.1.name);
-    manage(call, &Management { status: Some(LineStatus::Open), ..Management::default() }, &sentence)
+    let change = Management { status: Some(LineStatus::Open), ..Management::default() };
+    manage(call, &change, &sentence, "open")
 }
 
-fn manage(call: &Call<'_>, change: &Management, sentence: &str) -> Result<Answer, PublishError> {
-    let (database, _) = addressed(call)?;
-    let tid = database.manage_version(change, call.note(sentence, Kind::Edit))?;
-    done(tid.map(|tid| tid.to_string()), sentence)
+/// `so` is how the version is where nothing changes.
+fn manage(call: &Call<'_>, change: &Management, sentence: &str, so: &str) -> Result<Answer, PublishError> {
+    let (database, info) = addressed(call)?;
+    require_management(&call.visit.access, &info)?;
+    match database.manage_version(change, call.note(sentence, Kind::Edit))? {
+        Some(tid) => done(Some(tid.to_string()), sentence),
+        None => done(None, &format!("Nothing changed: version {} is {so} already", info.name)),
+    }
 }
 
 fn done(commit: Option<String>, sentence: &str) -> Result<Answer, PublishError> {

@@ -18,14 +18,14 @@ use crate::site::{Answer, TestSite, name, path};
 const CHEAP: PasswordCost = PasswordCost { memory_kib: 8, passes: 1 };
 
 /// A site with a manager and an editor at the root, and a user without roles in `/club`.
-struct Club {
-    site: TestSite,
-    manager: String,
-    editor: String,
-    member: String,
+pub(crate) struct Club {
+    pub(crate) site: TestSite,
+    pub(crate) manager: String,
+    pub(crate) editor: String,
+    pub(crate) member: String,
 }
 
-fn add_user(site: &TestSite, folder: &str, who: &str, roles: &[&str]) -> Oid {
+pub(crate) fn add_user(site: &TestSite, folder: &str, who: &str, roles: &[&str]) -> Oid {
     let mut oid = Oid::ROOT;
     site.change(|draft| {
         let folder = draft.at(&path(folder))?;
@@ -40,7 +40,7 @@ fn add_user(site: &TestSite, folder: &str, who: &str, roles: &[&str]) -> Oid {
     oid
 }
 
-fn token(site: &TestSite, user: Oid) -> String {
+pub(crate) fn token(site: &TestSite, user: Oid) -> String {
     let accounts = Accounts::new(&site.database, CHEAP);
     let new = NewToken { name: "test".into(), subtree: None, permissions: None, expires_micros: None };
     format!("Bearer {}", accounts.make_token(user, new).unwrap().1)
@@ -55,7 +55,7 @@ fn hide(site: &TestSite, at: &str, roles: &[&str]) {
 }
 
 impl Club {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(TestSite::new())
     }
 
@@ -79,7 +79,7 @@ impl Club {
         });
     }
 
-    async fn ask(&self, who: &str, method: &str, url: &str, body: Option<Json>) -> Answer {
+    pub(crate) async fn ask(&self, who: &str, method: &str, url: &str, body: Option<Json>) -> Answer {
         let mut request = Request::builder().method(method).uri(url).header("accept", "application/json");
         if !who.is_empty() {
             request = request.header("authorization", who);

@@ -210,17 +210,18 @@ pub enum ConflictKind {
 
 impl ConflictKind {
     /// What kinds there are, in one word each.
-    pub const WORDS: [&'static str; 5] = ["cell", "deleted", "name", "cycle", "type"];
+    pub const WORDS: [&'static str; 6] = ["cell", "deleted", "name", "cycle", "type", "edition"];
 
     /// The kind in one word, for programs.
     pub fn word(&self) -> &'static str {
+        let [cell, deleted, name, cycle, type_, edition] = Self::WORDS;
         match self {
-            Self::Cell { .. } => "cell",
-            Self::Deleted { .. } => "deleted",
-            Self::Name { .. } => "name",
-            Self::Cycle { .. } => "cycle",
-            Self::Type { .. } => "type",
-            Self::Edition { .. } => "edition",
+            Self::Cell { .. } => cell,
+            Self::Deleted { .. } => deleted,
+            Self::Name { .. } => name,
+            Self::Cycle { .. } => cycle,
+            Self::Type { .. } => type_,
+            Self::Edition { .. } => edition,
         }
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod objects;
 mod past;
 mod refusals;
+mod version_rights;
 mod versions;
 
 use serde_json::Value as Json;

@@ -25,7 +25,7 @@ async fn a_version_is_written_to_in_its_own_address_and_nobody_else_sees_it() {
     assert_eq!(site.read("/@v/draft/p").await["attributes"]["title"]["value"], "private");
     let headers = [JSON, IN_DRAFT];
     let body = json!({ "type": "page", "name": "q" }).to_string();
-    assert_eq!(site.send("POST", "/", &headers, body).await.header("location"), "/q");
+    assert_eq!(site.send("POST", "/", &headers, body).await.header("location"), "/@v/draft/q");
     assert_eq!(site.send("GET", "/q", &[ACCEPT, IN_DRAFT], "").await.status, 200);
     assert_eq!(site.send("GET", "/q", &[ACCEPT], "").await.status, 404);
     let diff = site.read("/@@versions/draft/diff").await;
@@ -168,4 +168,105 @@ async fn a_preview_link_is_made_listed_and_taken_back() {
     assert_eq!(site.send("DELETE", &uri, &[], "").await.problem(), (404, "not-found".into()));
     let endless = site.tell("POST", "/@@versions/draft/links", json!({ "expires_secs": u64::MAX })).await;
     assert_eq!(endless.problem(), (400, "argument".into()));
+}
+
+#[tokio::test]
+async fn what_is_written_by_the_header_is_undone_where_the_answer_says() {
+    let site = site().await;
+    let body = json!({ "attributes": { "title": "private" } }).to_string();
+    let written = site.send("PATCH", "/p", &[JSON, IN_DRAFT], body).await.json();
+    assert_eq!(written["object"]["url"], "/@v/draft/p");
+    let href = written["undo"]["href"].as_str().unwrap().to_owned();
+    assert_eq!(href, "/@v/draft/@@undo");
+    site.done("POST", &href, written["undo"]["body"].clone()).await;
+    assert_eq!(site.read("/@v/draft/p").await["attributes"]["title"]["value"], "public");
+    let children = site.send("GET", "/@@children", &[ACCEPT, IN_DRAFT], "").await.json();
+    assert_eq!(children["items"][0]["url"], "/@v/draft/p");
+}
+
+#[tokio::test]
+async fn an_answer_says_what_became_of_a_version_and_nothing_else() {
+    let site = site().await;
+    let uri = "/@@versions/draft";
+    let nothing = site.tell("PATCH", uri, json!({})).await;
+    assert_eq!(nothing.problem(), (400, "argument".into()), "{}", nothing.text());
+    for (body, sentence) in [
+        (json!({ "name": "draft", "title": "Draft" }), "Nothing changed: version draft is so already"),
+        (json!({ "name": "draft", "title": "New" }), "Changed the title of version draft"),
+        (
+            json!({ "title": "Newer", "owner": "ben" }),
+            "Changed the title of version draft and gave it to ben",
+        ),
+        (json!({ "owner": "ann" }), "Gave version draft to ann"),
+        (
+            json!({ "name": "spring", "title": "Spring", "owner": "ben" }),
+            "Renamed version draft to spring, changed its title and gave it to ben",
+        ),
+    ] {
+        let done = site.done("PATCH", uri, body.clone()).await;
+        assert_eq!(done["sentence"], sentence, "{body}");
+        assert_eq!(done["commit"].is_null(), sentence.starts_with("Nothing"), "{body}");
+    }
+    let closed = site.done("POST", "/@@versions/spring/close", json!({})).await;
+    assert_eq!(closed["sentence"], "Closed version spring");
+    let again = site.done("POST", "/@@versions/spring/close", json!({})).await;
+    assert_eq!(again["sentence"], "Nothing changed: version spring is closed already");
+}
+
+#[tokio::test]
+async fn what_was_sent_wrongly_is_refused_with_what_to_send() {
+    let site = site().await;
+    let wrong = site.tell("POST", "/@@versions/draft/merge", json!({ "only": ["/p"] })).await;
+    assert_eq!(wrong.problem(), (400, "json".into()));
+    let detail = wrong.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains(r#"expected an object as in {"path": "/about"}"#), "{detail}");
+    let wrong = site.tell("POST", "/@@versions", json!("draft")).await;
+    let detail = wrong.json()["detail"].as_str().unwrap().to_owned();
+    assert!(!detail.contains("struct") && detail.contains("expected an object"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_merge_that_only_closes_the_version_says_so() {
+    let site = site().await;
+    let closed = site.done("POST", "/@@versions/draft/merge", json!({ "close": true })).await;
+    assert_eq!(closed["sentence"], "Closed version draft: there was nothing to merge");
+    assert_eq!(closed["commit"], json!(null));
+    assert_eq!(site.read("/@@versions/draft").await["status"], "closed");
+    site.done("POST", "/@@versions/draft/reopen", json!({})).await;
+    let nothing = site.done("POST", "/@@versions/draft/merge", json!({})).await;
+    assert_eq!(nothing["sentence"], "Nothing changed: there was nothing to merge");
+}
+
+#[tokio::test]
+async fn versions_of_one_name_are_told_apart_by_their_numbers() {
+    let site = site().await;
+    site.send("POST", "/@@versions/draft/close", &[], "").await;
+    site.done("POST", "/@@versions", json!({ "name": "draft", "title": "The second" })).await;
+    site.send("POST", "/@@versions/draft/close", &[], "").await;
+    let listed = site.read("/@@versions?all=true").await["items"].clone();
+    let hrefs = [0, 1].map(|nth: usize| listed[nth]["href"].as_str().unwrap().to_owned());
+    assert_ne!(hrefs[0], hrefs[1]);
+    assert_eq!(hrefs[0], format!("/@@versions/draft~{}", listed[0]["number"]));
+    assert_eq!(site.read(&hrefs[0]).await["title"], "Draft");
+    assert_eq!(site.read(&hrefs[1]).await["title"], "The second");
+    let which = site.send("POST", "/@@versions/draft/reopen", &[], "").await;
+    assert_eq!(which.problem(), (409, "version-status".into()), "{}", which.text());
+    let detail = which.json()["detail"].as_str().unwrap().to_owned();
+    assert!(hrefs.iter().all(|href| detail.contains(href.rsplit('/').next().unwrap())), "{detail}");
+    let opened = site.send("POST", &format!("{}/reopen", hrefs[0]), &[], "").await;
+    assert_eq!(opened.status, 200, "{}", opened.text());
+    assert_eq!(site.read("/@@versions/draft").await["title"], "Draft");
+    assert_eq!(site.send("GET", "/@@versions/draft~99", &[ACCEPT], "").await.status, 404);
+    assert_eq!(site.send("GET", &hrefs[0].replace("draft", "other"), &[ACCEPT], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn no_version_begins_in_the_future_or_before_the_site() {
+    let site = site().await;
+    for (at, word) in [("2999-01-01", "lies ahead"), ("1980-01-01", "begins with")] {
+        let refused = site.tell("POST", "/@@versions", json!({ "name": "other", "at": at })).await;
+        assert_eq!(refused.status.as_u16() / 100, 4, "{at}: {}", refused.text());
+        let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(word), "{at}: {detail}");
+    }
 }
