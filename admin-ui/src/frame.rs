@@ -9,7 +9,7 @@ use bough_web::pages::{PageError, PageRequest};
 
 use crate::message::Message;
 use crate::tree::{self, Node};
-use crate::versions::{Standing, open_conflicts, parent_text};
+use crate::versions::{Standing, ended, open_conflicts, parent_text};
 use crate::{assets, outbox, text};
 
 /// Up to how many objects of a version, and commits of its parent line, are counted.
@@ -33,7 +33,8 @@ pub(crate) struct VersionBar {
     pub(crate) overlap: String,
     /// How many conflicts stand open, where that is known; empty where there are none.
     pub(crate) conflicts: String,
-    pub(crate) is_open: bool,
+    /// What it is called that it is not open, and where it can be opened again.
+    pub(crate) ended: Option<(&'static str, String)>,
     /// Its own page, what it changed, where it is updated and merged.
     pub(crate) url: String,
     /// The same object on the public line.
@@ -202,7 +203,7 @@ fn version_bar(request: &PageRequest, oid: Oid) -> Result<Option<VersionBar>, Pa
             }
             _ => String::new(),
         },
-        is_open: info.status == bough_store::LineStatus::Open,
+        ended: ended(request)?.map(|(status, settings)| (status.word(), settings)),
         url: request.top_url(&["versions", name]),
         leave_url: request.page_url_on((None, request.trunk()), oid, &[])?,
     }))

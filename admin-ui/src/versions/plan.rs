@@ -97,7 +97,17 @@ pub(super) fn update(at: &At<'_>) -> Result<PageAnswer, PageError> {
         let plan = at.database.update_preview(None).map_err(|error| at.request.told(error))?;
         return show(at, false, &[], &plan, Typed::default());
     }
-    at.request.form()?;
+    let form = at.request.form()?;
+    let plan = at.database.update_preview(None).map_err(|error| at.request.told(error))?;
+    if !plan.conflicts.is_empty() {
+        return Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update"));
+    }
+    // What was said beforehand is what is done.
+    if form.get("mark") != mark(&plan) {
+        let why = "Something changed meanwhile, and the update would do something else now. Nothing was updated: look again.";
+        let typed = Typed { wrong: Some((StatusCode::CONFLICT, why.into())), ..Typed::default() };
+        return show(at, false, &[], &plan, typed);
+    }
     match at.database.update(None, at.note(format!("Updated version {}", at.info.name))) {
         Ok(updated) => Ok(message::done(&at.url(&[]), updated.tid)),
         Err(VersionError::Conflicts(_)) => {

@@ -12,6 +12,7 @@ use super::at::{At, Head};
 use super::list::{NAME_RULE, sentence};
 use super::standing::Standing;
 use crate::frame::Frame;
+use crate::message::Message;
 use crate::{message, page};
 
 /// Longest title in bytes.
@@ -74,7 +75,13 @@ fn show(
     let standing = Standing::of(&at.database, &at.info, COUNTED_MAX, 1)?;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = SettingsPage {
-        frame: at.frame("Settings")?,
+        frame: match at.request.query("gone") {
+            Some(_) if at.info.status == LineStatus::Discarded => {
+                let text = format!("Version {} was thrown away: nobody can work in it now.", at.info.name);
+                at.frame("Settings")?.saying(Message::bad(text))
+            }
+            _ => at.frame("Settings")?,
+        },
         head: at.head("settings")?,
         name: name.into(),
         title: title.into(),

@@ -2,7 +2,8 @@
 //!
 //! A version is asked for by its own host, by `/@v/NAME/` before a path, or by the header `Bough-Version`. Until
 //! people can log in, versions are shown to those who sit at this machine; to others, on the version's host, by a preview link.
-//! To everybody else a version looks like a page that is not there, whether there is one of that name or not.
+//! To everybody else a version looks like a page that is not there, whether there is one of that name or not; at the
+//! pages that people work with, whoever is not known yet is asked to log in, at every name alike.
 //!
 //! # Invariants
 //! - Which line a public URL shows, no cookie decides: cookies are read on the hosts of versions only.
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bough_core::security::permission::{LIST, VERSIONS, VIEW};
 use bough_core::security::{Access, Actor, Principal, Roles, Within, user};
 use bough_core::snapshot::{Chain, ReadError, chain};
@@ -25,10 +26,12 @@ use bough_store::{Database, HistoryError, LineId, LineStatus};
 
 use super::Publisher;
 use super::deliver::redirect;
+use super::path::RequestPath;
 use super::visit::{Asked, Visit};
 use crate::error::PublishError;
 use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
+use crate::rest::wants_problem;
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
@@ -83,6 +86,12 @@ impl Shown {
     }
 }
 
+/// What became of a version that is not called so any more.
+enum Renamed {
+    Known(Database, VersionInfo),
+    Elsewhere(Response<Body>),
+}
+
 impl Publisher {
     /// Whether the host that was asked for is a version's.
     pub(super) fn version_host(&self, authority: &str) -> Option<VersionHost> {
@@ -118,17 +127,80 @@ impl Publisher {
             }
             None => {
                 let Some(name) = address.version.or(header) else { return Ok(None) };
-                let Some(actor) = self.version_actor(asked)? else { return Err(PublishError::NotFound) };
+                let Some(actor) = self.version_actor(asked)? else {
+                    return self.keep_out(asked, address);
+                };
                 if address.version.is_some() && header.is_some_and(|header| header != name) {
                     return Err(PublishError::VersionTwice);
                 }
                 let way = if address.version.is_some() { Way::Path } else { Way::Header };
-                let (database, info) = self.version(name)?;
+                let (database, info) = match self.version(name) {
+                    Err(error @ PublishError::NoVersion { .. })
+                        if way == Way::Path && !wants_problem(asked) =>
+                    {
+                        match self.renamed(asked, address, name)? {
+                            None => return Err(error),
+                            Some(Renamed::Known(database, info)) => (database, info),
+                            Some(Renamed::Elsewhere(response)) => return Ok(Some(response)),
+                        }
+                    }
+                    Err(PublishError::Discarded(_)) if way == Way::Path && self.are_pages(address) => {
+                        let database = self.database.version(name).map_err(PublishError::Versions)?;
+                        let info = database.version_info().map_err(PublishError::Versions)?;
+                        (database, info)
+                    }
+                    found => found?,
+                };
                 Shown::of(database, info, way, actor)
             }
         };
         let _ = asked.shown.set(shown);
         Ok(None)
+    }
+
+    /// What somebody gets who may not see versions. At the pages that people work with, whoever is not known yet is asked
+    /// to log in: at every name alike, so that nobody learns which versions there are.
+    fn keep_out(&self, asked: &Asked, address: &Address<'_>) -> Result<Option<Response<Body>>, PublishError> {
+        if self.actor(asked).is_known() || !self.are_pages(address) {
+            return Err(PublishError::NotFound);
+        }
+        match asked.parts.method {
+            // What was typed into the form is kept by the browser, at the address that it comes back to.
+            Method::POST => self.to_log_in(asked).map(Some),
+            _ => Err(PublishError::LogIn),
+        }
+    }
+
+    /// Whether an address is one of the pages that the application adds.
+    fn are_pages(&self, address: &Address<'_>) -> bool {
+        let view = address.steps.iter().find_map(|step| step.strip_prefix("@@"));
+        view.is_some_and(|view| self.added.iter().any(|pages| pages.view() == view))
+    }
+
+    /// Where a version is that has another name by now. What is read is read there; a form is taken as if it had been
+    /// sent there, so that what was typed is not lost.
+    fn renamed(
+        &self,
+        asked: &Asked,
+        address: &Address<'_>,
+        name: &str,
+    ) -> Result<Option<Renamed>, PublishError> {
+        let renamed = self.database.version_once_named(name).map_err(HistoryError::from)?;
+        let Some(renamed) = renamed else { return Ok(None) };
+        let now = renamed.version_info().map_err(PublishError::Versions)?;
+        if asked.parts.method == Method::POST && self.are_pages(address) {
+            return Ok(Some(Renamed::Known(renamed, now)));
+        }
+        let mut path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)?;
+        match path.steps.iter_mut().skip_while(|step| *step != VERSION).nth(1) {
+            Some(step) => step.clone_from(&now.name),
+            None => return Err(PublishError::NotFound),
+        }
+        let url = asked.with_query(path.to_url(&self.prefix(asked)));
+        // The name may be another version's some day.
+        let mut response = redirect(StatusCode::SEE_OTHER, &url, false)?;
+        response.headers_mut().insert(CACHE_CONTROL, PRIVATE);
+        Ok(Some(Renamed::Elsewhere(response)))
     }
 
     /// As whom a request may see versions, none where it may not. Whoever asks may, by his permission; and as long as
