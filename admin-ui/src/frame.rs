@@ -154,7 +154,8 @@ fn tabs(request: &PageRequest, object: &Object, place: &str) -> Result<Vec<Link>
     };
     let contents = ["", "add", "upload", "delete", "move", "copy", "rename", "deleted", "paste"];
     tab("contents", "Contents", &contents, is_container && access.allows(LIST, object)?)?;
-    tab("outbox", "Outbox", &[], outbox::is_for(request, object)?)?;
+    let sending = outbox::tab(request, object)?;
+    tab("outbox", sending.unwrap_or_default(), &[], sending.is_some())?;
     tab("edit", "Edit", &[], access.allows(guards.edit, object)? || access.allows(EDIT, object)?)?;
     tab("history", "History", &["diff", "blame"], access.allows(HISTORY, object)?)?;
     let is_task = object.is_a(bough_web::tasks::TASK);

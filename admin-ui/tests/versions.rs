@@ -246,7 +246,13 @@ async fn what_is_typed_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(
         ("Big Letters", "", "", "A name has 1 to 40 lower-case letters"),
         ("redesign", "", "", "There is an open version redesign already"),
         ("other", "gone", "", "There is no such version any more"),
-        ("other", "", "yesterday", "Expected a time"),
+        (
+            "other",
+            "",
+            "yesterday",
+            "Expected a time as in 2026-11-22 10:30, how long ago as in 2h ago, or a change as in t6",
+        ),
+        ("other", "", "2999-01-01 00:00", "That time is still to come"),
         ("other", "redesign", "2001-01-01 00:00", "Cannot show"),
     ] {
         let fields = [("name", name), ("title", "typed <b>"), ("from", from), ("at", at)];
@@ -964,4 +970,66 @@ async fn what_is_typed_in_a_version_is_not_lost_when_it_is_renamed_or_thrown_awa
     admin.submit(LIST, "/@@manage/versions/autumn/settings", &[("action", "reopen")]).await;
     assert_eq!(admin.submit(LIST, now, &fields).await.status, 303);
     assert_eq!(text(&version, "/team", "title").as_deref(), Some("typed once more"));
+}
+
+#[tokio::test]
+async fn a_version_is_named_by_its_title_in_any_language_and_begins_at_any_time() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    for (title, at, name) in [
+        ("Ünïcödé Größe", "", "unicode-grosse"),
+        ("日本語", "", "version"),
+        ("日本語", "0s ago", "version-2"),
+    ] {
+        let made = admin.submit(LIST, LIST, &[("title", title), ("at", at)]).await;
+        let inside = format!("/@v/{name}/@@manage/versions/{name}?");
+        assert!(made.location().starts_with(&inside), "{}", made.location());
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_merge_counts_what_is_in_conflict_and_names_links_into_versions() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "mine");
+    site.set("/team", "title", "theirs");
+    let merge = format!("{ONE}/merge");
+    let page = admin.page(&merge).await;
+    assert!(
+        page.says("changes 0 objects on the public site, and 1 object as you settle it"),
+        "{}",
+        page.words()
+    );
+    let long = "x".repeat(100_000);
+    for (at, body) in [
+        ("/bread", "<a href=\"/@v/redesign/team\">us</a>".to_owned()),
+        ("/team", format!("{long}<img src=\"http://redesign.v.localhost:8080/x.png\">")),
+        ("/news", "<a href=\"/team\">us</a>".to_owned()),
+    ] {
+        set(&version, at, "body", &body);
+    }
+    let page = admin.page(&merge).await;
+    assert!(page.says("Links into a version, which visitors cannot follow"), "{}", page.words());
+    assert!(page.says("/bread: its text leads to /@v/redesign"), "{}", page.words());
+    assert!(page.says("/team: its text leads to redesign.v.localhost:8080"), "{}", page.words());
+    assert!(!page.says("/news: its"));
+}
+
+#[tokio::test]
+async fn who_lies_on_a_version_is_said_before_it_is_closed() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    let settings = format!("{ONE}/settings");
+    assert!(!admin.page(&settings).await.says("lies on this one"));
+    admin.submit(LIST, LIST, &[("name", "on-it"), ("from", "redesign")]).await;
+    assert!(admin.page(&settings).await.says("Another version lies on this one: on-it . It stays"));
+    set(&version, "/team", "title", "mine");
+    let page = admin.page(&settings).await;
+    assert!(
+        page.says("What is not merged would be gone from there: merge this one first"),
+        "{}",
+        page.words()
+    );
 }

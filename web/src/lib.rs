@@ -36,6 +36,7 @@ mod tls;
 mod types;
 mod urlencoded;
 mod version_hosts;
+mod version_links;
 
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ pub use serve::{Ended, Listener, OwnTls, serve};
 pub use tls::{Tls, TlsError};
 pub use types::built_in_types;
 pub use version_hosts::VersionHosts;
+pub use version_links::{VersionLink, links_into_versions};
 
 /// A router that shows the site at every URL that it has no other route for.
 ///

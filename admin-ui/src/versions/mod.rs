@@ -19,6 +19,7 @@ mod desk;
 mod discard;
 mod links;
 mod list;
+mod naming;
 mod own;
 mod pages;
 mod plan;

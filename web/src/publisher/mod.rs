@@ -408,6 +408,11 @@ impl Publisher {
         }
     }
 
+    /// The hosts of the site.
+    pub(crate) fn hosts(&self) -> &HostTable {
+        &self.hosts
+    }
+
     /// What every path of this host begins with.
     pub(crate) fn prefix(&self, asked: &Asked) -> String {
         self.host(asked).map(|host| host.prefix.clone()).unwrap_or_default()
