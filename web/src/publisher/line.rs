@@ -15,6 +15,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use bough_core::acquisition::containers;
 use bough_core::security::permission::{LIST, VERSIONS, VIEW};
 use bough_core::security::{Access, Actor, Principal, Roles, Within, user};
 use bough_core::snapshot::{Chain, ReadError, chain};
@@ -31,7 +32,8 @@ use super::visit::{Asked, Visit};
 use crate::error::PublishError;
 use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
-use crate::rest::wants_problem;
+use crate::rest::{prefers_json, wants_problem};
+use crate::types::file;
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
@@ -280,6 +282,58 @@ impl Publisher {
         Ok((shown, link))
     }
 
+    /// What a preview link's page is dressed with, where that lies outside of what the link shows: files and images that
+    /// everybody may see in the version. Style sheets, scripts and fonts come as the version has them, like the
+    /// templates that the page acquires; images only where the public site shows the very same at that address, so that
+    /// no picture is seen before it is published. All else, pages above all, is not there.
+    pub(super) fn dress(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        target: &Target,
+    ) -> Result<Option<Arc<Object>>, PublishError> {
+        let (Some(top), Target::Object(object)) = (&visit.only_below, target) else { return Ok(None) };
+        let is_file = object.is_a("file") || object.is_a("image");
+        if !is_file || prefers_json(asked.headers()) || is_below(&visit.snapshot, object.oid(), top)? {
+            return Ok(None);
+        }
+        // Outside of the part the holder has the rights of everybody, on every step of the way.
+        for step in containers(&visit.snapshot, object.oid())? {
+            if !visit.access.may_view(&step)? {
+                return Ok(None);
+            }
+        }
+        let name = object.place().map_or("", |place| place.name.as_str());
+        let media_type = file::media_type(object.text("content_type"), name, "application/octet-stream");
+        let is_dress = match Dress::of(&media_type) {
+            Dress::Design => true,
+            Dress::Image => self.is_public_as_it_is(visit, object)?,
+            Dress::None => false,
+        };
+        Ok(is_dress.then(|| Arc::clone(object)))
+    }
+
+    /// Whether the public site shows everybody the very same object at the same address.
+    fn is_public_as_it_is(&self, visit: &Visit, object: &Object) -> Result<bool, PublishError> {
+        let trunk = self.database.snapshot();
+        let Some(there) = trunk.object(object.oid())? else { return Ok(false) };
+        if ["data", "content_type"].iter().any(|name| there.attribute(name) != object.attribute(name)) {
+            return Ok(false);
+        }
+        let url = |snapshot: &_| visit.links.url(snapshot, visit.types(), object.oid());
+        if url(&trunk)? != url(&visit.snapshot)? {
+            return Ok(false);
+        }
+        let here: SharedSnapshot = Arc::new(trunk.clone());
+        let access = Access::new(Actor::anonymous(), Arc::clone(self.database.types()), here, None);
+        for step in containers(&trunk, object.oid())? {
+            if !access.may_view(&step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Lets the holder of a preview link in: with a cookie for this host, to what the link shows.
     fn open_preview(
         &self,
@@ -299,6 +353,25 @@ impl Publisher {
             HeaderValue::from_str(&cookie).map_err(|error| PublishError::Reply(error.to_string()))?;
         response.headers_mut().insert(SET_COOKIE, cookie);
         Ok(response)
+    }
+}
+
+/// What a file can be to a page that uses it.
+enum Dress {
+    Design,
+    Image,
+    None,
+}
+
+impl Dress {
+    fn of(media_type: &HeaderValue) -> Self {
+        let essence = media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "text/css" | "text/javascript" | "application/javascript" => Self::Design,
+            font if font.starts_with("font/") => Self::Design,
+            image if image.starts_with("image/") => Self::Image,
+            _ => Self::None,
+        }
     }
 }
 
