@@ -9,7 +9,7 @@ use bough_web::pages::{PageError, PageRequest};
 
 use crate::message::Message;
 use crate::tree::{self, Node};
-use crate::versions::{Standing, open_conflicts, parent_text};
+use crate::versions::{Standing, ended, open_conflicts, parent_text};
 use crate::{assets, outbox, text};
 
 /// Up to how many objects of a version, and commits of its parent line, are counted.
@@ -33,7 +33,8 @@ pub(crate) struct VersionBar {
     pub(crate) overlap: String,
     /// How many conflicts stand open, where that is known; empty where there are none.
     pub(crate) conflicts: String,
-    pub(crate) is_open: bool,
+    /// What it is called that it is not open, and where it can be opened again.
+    pub(crate) ended: Option<(&'static str, String)>,
     /// Its own page, what it changed, where it is updated and merged.
     pub(crate) url: String,
     /// The same object on the public line.
@@ -153,7 +154,8 @@ fn tabs(request: &PageRequest, object: &Object, place: &str) -> Result<Vec<Link>
     };
     let contents = ["", "add", "upload", "delete", "move", "copy", "rename", "deleted", "paste"];
     tab("contents", "Contents", &contents, is_container && access.allows(LIST, object)?)?;
-    tab("outbox", "Outbox", &[], outbox::is_for(request, object)?)?;
+    let sending = outbox::tab(request, object)?;
+    tab("outbox", sending.unwrap_or_default(), &[], sending.is_some())?;
     tab("edit", "Edit", &[], access.allows(guards.edit, object)? || access.allows(EDIT, object)?)?;
     tab("history", "History", &["diff", "blame"], access.allows(HISTORY, object)?)?;
     let is_task = object.is_a(bough_web::tasks::TASK);
@@ -202,7 +204,7 @@ fn version_bar(request: &PageRequest, oid: Oid) -> Result<Option<VersionBar>, Pa
             }
             _ => String::new(),
         },
-        is_open: info.status == bough_store::LineStatus::Open,
+        ended: ended(request)?.map(|(status, settings)| (status.word(), settings)),
         url: request.top_url(&["versions", name]),
         leave_url: request.page_url_on((None, request.trunk()), oid, &[])?,
     }))

@@ -43,6 +43,7 @@ mod versions;
 use std::sync::Arc;
 
 use bough_core::security::permission::MANAGE;
+use bough_store::LineStatus;
 use bough_web::pages::{PageAnswer, PageError, PagePlace, PageRequest, Pages};
 
 pub use crate::operations::{ArchiveImport, Imported, OperationError, Operations};
@@ -103,6 +104,12 @@ impl AdminUi {
         }
         if !request.actor().is_known() && request.has_no_users()? {
             return start::first(request);
+        }
+        // A form is refused where it is sent, with all that was typed.
+        if !request.is_post()
+            && let Some((LineStatus::Discarded, settings)) = versions::ended(request)?
+        {
+            return Ok(PageAnswer::SeeOther(settings + "?gone=1"));
         }
         let object = match request.place() {
             PagePlace::Object(object) => object,

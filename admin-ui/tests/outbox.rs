@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use bough_core::Oid;
 use bough_store::version::{MergeChoice, NewVersion};
 use bough_store::{Database, Note};
-use bough_web::mail::{Message, State, queue, state};
+use bough_web::mail::{Deliveries, Message, Outgoing, SendError, State, Transport, queue, state};
 
 use common::{Failed, TestSite, path};
 
@@ -88,4 +90,52 @@ async fn the_outbox_is_for_those_who_may_use_the_mail_host_and_for_its_own_messa
     let elsewhere = "/elsewhere/@@manage/outbox";
     let answer = admin.submit(OUTBOX, elsewhere, &[("delete", &oid.to_string())]).await;
     assert_eq!(answer.status, 404, "it is in another mail host");
+}
+
+/// A mail server that is not there today.
+struct Away;
+
+impl Transport for Away {
+    fn send(&self, _: &Outgoing) -> Result<(), SendError> {
+        Err(SendError { reason: "nobody answers at localhost".into(), is_permanent: false })
+    }
+}
+
+#[tokio::test]
+async fn a_message_says_on_its_own_page_how_it_stands_and_is_tried_now() {
+    let site = site();
+    let oid = write_to(&site.database, "One");
+    let mut deliveries = Deliveries::new(&site.database, Arc::new(Away)).unwrap();
+    deliveries.round(&|| false).unwrap();
+    let mut admin = site.logged_in("admin").await;
+    let all = admin.page(OUTBOX).await;
+    assert!(all.says("waiting next try") && all.says("tried 1 time: nobody answers"), "{}", all.words());
+    let (_, link) = all
+        .text()
+        .split_once("<th scope=\"row\"><a href=\"")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let own = link.split_once('"').unwrap().0.to_owned();
+    let page = admin.page(&own).await;
+    assert!(
+        page.says("State waiting next try") && page.says("nobody answers at localhost"),
+        "{}",
+        page.words()
+    );
+    assert!(page.says("Try now"));
+    let next = |state: State| match state {
+        State::Waiting { next_micros, tries, .. } => (next_micros.unwrap(), tries),
+        other => panic!("{other:?}"),
+    };
+    let before = next(state(&site.database, oid).unwrap());
+    let said = admin.submit(&own, &own, &[]).await;
+    assert!(admin.follow(said).await.says("It will be sent in a moment."));
+    let now = next(state(&site.database, oid).unwrap());
+    assert!(
+        now.0 < before.0 && now.1 == before.1,
+        "the wait is over, and what was tried counts: {before:?} {now:?}"
+    );
+    // A message that was never tried, and one of nobody's business, have no such button.
+    site.add_user("ed", &["Editor"]);
+    assert!([403, 404].contains(&site.logged_in("ed").await.get(&own).await.status.as_u16()));
 }

@@ -5,7 +5,7 @@ mod common;
 use bough_core::merge::plan::Resolution;
 use bough_core::security::{Roles, Setting};
 use bough_core::{Content, Oid, OrderKey, Snapshot as _, Value};
-use bough_store::version::{MergeChoice, VersionConflict, VersionInfo};
+use bough_store::version::{Management, MergeChoice, VersionConflict, VersionInfo};
 use bough_store::{Database, LineStatus, Note};
 
 use common::{Answer, Browser, Failed, TestSite, name, path};
@@ -59,6 +59,12 @@ fn field(page: &Answer, name: &str) -> String {
     let page = page.text();
     let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has the field");
     rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// Sends the form of a conflict as it is shown, with these choices.
+async fn settle(browser: &mut Browser<'_>, url: &str, fields: &[(&str, &str)]) -> Answer {
+    let mark = field(&browser.page(url).await, "mark");
+    browser.submit(LIST, url, &[&[("mark", mark.as_str())], fields].concat()).await
 }
 
 fn conflict_ids(version: &Database) -> Vec<String> {
@@ -119,7 +125,7 @@ async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge()
     assert!(!conflict.text().contains("<pre>Let it cool.</pre>"), "what only one changed is no question");
 
     // Line by line; what was not chosen is asked for again, with what was.
-    let wrong = admin.submit(LIST, &at, &[("choice", "lines")]).await;
+    let wrong = settle(&mut admin, &at, &[("choice", "lines")]).await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.says("Choose for each place"));
     let tried = admin.submit(LIST, &at, &[("action", "try"), ("part0", "turned")]).await;
@@ -130,14 +136,15 @@ async fn a_version_goes_its_whole_way_from_its_making_to_the_undo_of_its_merge()
     );
     assert_eq!(conflict_ids(&version).len(), 1);
     assert!(version.conflicts().unwrap()[0].resolution.is_none(), "trying keeps nothing");
-    let settled = admin.submit(LIST, &at, &[("choice", "lines"), ("part0", "turned")]).await;
+    let settled = settle(&mut admin, &at, &[("choice", "lines"), ("part0", "turned")]).await;
     let desk = admin.follow(settled).await;
     assert!(desk.says("Settled: /bread.") && desk.says("1 of 1 settled"), "{}", desk.words());
     assert!(admin.page(&at).await.text().contains("warm water\nmore water"), "it is there after a reload");
 
     let update = format!("{ONE}/update");
     assert!(admin.page(&update).await.says("1 change on the public site would come in"));
-    let updated = admin.submit(LIST, &update, &[]).await;
+    let mark = field(&admin.page(&update).await, "mark");
+    let updated = admin.submit(LIST, &update, &[("mark", &mark)]).await;
     assert!(admin.follow(updated).await.says("Updated version redesign."));
 
     let plan = admin.page(&merge).await;
@@ -239,7 +246,13 @@ async fn what_is_typed_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(
         ("Big Letters", "", "", "A name has 1 to 40 lower-case letters"),
         ("redesign", "", "", "There is an open version redesign already"),
         ("other", "gone", "", "There is no such version any more"),
-        ("other", "", "yesterday", "Expected a time"),
+        (
+            "other",
+            "",
+            "yesterday",
+            "Expected a time as in 2026-11-22 10:30, how long ago as in 2h ago, or a change as in t6",
+        ),
+        ("other", "", "2999-01-01 00:00", "That time is still to come"),
         ("other", "redesign", "2001-01-01 00:00", "Cannot show"),
     ] {
         let fields = [("name", name), ("title", "typed <b>"), ("from", from), ("at", at)];
@@ -257,7 +270,12 @@ async fn what_is_typed_wrong_is_said_beside_the_field_and_nothing_typed_is_lost(
         admin.submit(LIST, &settings, &[("action", "name"), ("name", "autumn"), ("title", "Autumn")]).await;
     assert!(renamed.location().starts_with("/@@manage/versions/autumn/settings?did="));
     assert!(admin.follow(renamed).await.says("Renamed version redesign to autumn."));
-    assert_eq!(admin.get(ONE).await.status, 404, "it has another address now");
+    let moved = admin.get(&format!("{ONE}/settings")).await;
+    assert_eq!(
+        moved.location(),
+        "/@@manage/versions/autumn/settings",
+        "the old address leads to the new one"
+    );
 }
 
 #[tokio::test]
@@ -321,7 +339,7 @@ async fn two_orders_of_a_folder_where_it_matters_are_asked_about_in_words() {
     for words in ["Second, after a", "First", "Third, after c"] {
         assert!(page.says(words), "{words} is not in {}", page.words());
     }
-    admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    settle(&mut admin, &one, &[("choice", "ours")]).await;
     let merged = version.merge(&Default::default(), Note::edit("Merged")).unwrap();
     assert!(merged.tid.is_some());
     let snapshot = site.database.snapshot();
@@ -352,7 +370,7 @@ async fn editions_that_cannot_be_brought_to_one_are_told_and_settled() {
     ] {
         assert!(page.says(words), "{words} is not in {}", page.words());
     }
-    admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    settle(&mut admin, &one, &[("choice", "ours")]).await;
     version.merge(&Default::default(), Note::edit("Merged")).unwrap();
     assert_eq!(text(&site.database, "/team", "title").as_deref(), Some("ours"));
     assert!(!admin.page("/team/@@manage/edit").await.says("edition"));
@@ -392,7 +410,7 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     let names = find("Name");
     for (to, status) in [("team", 422), ("two words?/", 422), ("fresh-too", 303)] {
         let fields = [("choice", "names"), ("to", to), ("rename", "ours")];
-        let answer = admin.submit(LIST, &names, &fields).await;
+        let answer = settle(&mut admin, &names, &fields).await;
         assert_eq!(answer.status.as_u16(), status, "{to}: {}", answer.words());
         if status == 422 {
             assert!(answer.text().contains(&format!("value=\"{to}\"")), "what was typed is there");
@@ -402,10 +420,10 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     // Something deleted: a part of it is kept elsewhere.
     let deleted = find("Deleted");
     assert!(admin.page(&deleted).await.says("/old/kept changed: title"));
-    let none = admin.submit(LIST, &deleted, &[("choice", "rescue"), ("container", "/news")]).await;
+    let none = settle(&mut admin, &deleted, &[("choice", "rescue"), ("container", "/news")]).await;
     assert!(none.status == 422 && none.says("Tick what is to be kept."));
     let fields = [("choice", "rescue"), ("rescue", kept.as_str()), ("container", "/")];
-    let settled = admin.submit(LIST, &deleted, &fields).await;
+    let settled = settle(&mut admin, &deleted, &fields).await;
     assert!(settled.location().contains("?settled="));
     assert!(admin.follow(settled).await.says("2 settled"), "the next one is at hand");
     // The others alike.
@@ -421,9 +439,9 @@ async fn conflicts_of_every_kind_are_settled_one_by_one_or_alike() {
     assert!(done.says("2 conflicts settled.") && done.says("4 of 4 settled"), "{}", done.words());
     // A decision is taken back and made anew.
     let cell = find("Cell");
-    let back = admin.submit(LIST, &cell, &[("action", "forget")]).await;
+    let back = settle(&mut admin, &cell, &[("action", "forget")]).await;
     assert!(!admin.follow(back).await.text().contains("<span class=\"badge good\">settled</span>"));
-    let own = admin.submit(LIST, &cell, &[("choice", "text"), ("result", "of\r\nour own")]).await;
+    let own = settle(&mut admin, &cell, &[("choice", "text"), ("result", "of\r\nour own")]).await;
     assert_eq!(own.status, 303);
     let merge = format!("{ONE}/merge");
     let plan = admin.page(&merge).await;
@@ -555,11 +573,11 @@ async fn a_conflict_about_a_value_of_any_kind_is_settled_by_one_of_ones_own() {
             page.text()
         );
         if !wrong.is_empty() {
-            let refused = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", wrong)]).await;
+            let refused = settle(&mut admin, &url, &[("choice", "value"), ("v.0", wrong)]).await;
             assert_eq!(refused.status, 422, "{attribute}");
             assert!(refused.text().contains(&format!("value=\"{wrong}\"")), "what was typed is there");
         }
-        let settled = admin.submit(LIST, &url, &[("choice", "value"), ("v.0", typed)]).await;
+        let settled = settle(&mut admin, &url, &[("choice", "value"), ("v.0", typed)]).await;
         assert_eq!(settled.status, 303, "{attribute}: {}", settled.words());
         let page = admin.page(&url).await;
         assert!(page.says("settled") && page.says("a value of your own"), "{}", page.words());
@@ -567,7 +585,7 @@ async fn a_conflict_about_a_value_of_any_kind_is_settled_by_one_of_ones_own() {
         let kept = version.conflicts().unwrap().into_iter().find(|found| url.ends_with(&found.id)).unwrap();
         assert_eq!(kept.resolution, Some(Resolution::Value(Some(Content::Value(expected)))), "{attribute}");
     }
-    let empty = admin.submit(LIST, &url("seats"), &[("choice", "value"), ("v.0", "")]).await;
+    let empty = settle(&mut admin, &url("seats"), &[("choice", "value"), ("v.0", "")]).await;
     assert_eq!(empty.status, 303, "an empty field is to have none");
     version.merge(&MergeChoice::default(), Note::edit("Merged")).unwrap();
     assert_eq!(value_of(&site.database, "seats"), None);
@@ -757,7 +775,7 @@ async fn nobody_decides_a_conflict_about_what_he_may_not_see() {
     let done = ed.follow(done).await;
     assert!(done.says("1 conflict settled.") && done.says("1 of 2 settled"), "{}", done.words());
     assert_eq!(open(), [board]);
-    let settled = admin.submit(LIST, &one, &[("choice", "ours")]).await;
+    let settled = settle(&mut admin, &one, &[("choice", "ours")]).await;
     assert_eq!(settled.status, 303);
     let said = ed.page(&format!("{alike}?of=all&action=forget")).await;
     let mark = field(&said, "mark");
@@ -811,4 +829,207 @@ async fn only_its_owner_or_who_manages_the_site_settles_what_becomes_of_a_versio
     for (browser, action) in [(&mut ed, "close"), (&mut admin, "reopen")] {
         assert_eq!(browser.submit(LIST, &settings, &[("action", action)]).await.status, 303, "{action}");
     }
+}
+
+#[tokio::test]
+async fn an_update_does_what_was_shown_or_nothing() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "mine");
+    site.set("/team", "title", "theirs");
+    let one = format!("{ONE}/conflicts/{}", conflict_ids(&version)[0]);
+    settle(&mut admin, &one, &[("choice", "ours")]).await;
+    let update = format!("{ONE}/update");
+    let mark = field(&admin.page(&update).await, "mark");
+    // Somebody decides the other way while the page is looked at.
+    settle(&mut admin, &one, &[("choice", "theirs")]).await;
+    let late = admin.submit(LIST, &update, &[("mark", &mark)]).await;
+    assert_eq!(late.status, 409);
+    assert!(late.says("Nothing was updated: look again."), "{}", late.words());
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("mine"));
+    let again = admin.submit(LIST, &update, &[("mark", &field(&late, "mark"))]).await;
+    assert_eq!(again.status, 303, "{}", again.words());
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("theirs"));
+}
+
+#[tokio::test]
+async fn what_another_decided_meanwhile_is_told_before_it_is_decided_anew() {
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    let mut admin = site.logged_in("admin").await;
+    let mut ed = site.logged_in("ed").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "mine");
+    site.set("/team", "title", "theirs");
+    let one = format!("{ONE}/conflicts/{}", conflict_ids(&version)[0]);
+    let stale = field(&ed.page(&one).await, "mark");
+    settle(&mut admin, &one, &[("choice", "theirs")]).await;
+    let fields = [("mark", stale.as_str()), ("choice", "text"), ("result", "of our own")];
+    let late = ed.submit(LIST, &one, &fields).await;
+    assert_eq!(late.status, 409, "{}", late.words());
+    assert!(late.says("This was settled meanwhile") && late.says("as it is on the public site"));
+    assert!(late.text().contains("of our own</textarea>"), "what was typed is there");
+    assert_eq!(
+        version.conflicts().unwrap()[0].resolution,
+        Some(Resolution::Parent),
+        "nothing is overwritten"
+    );
+    let fields = [("mark", field(&late, "mark")), ("choice", "text".into()), ("result", "of our own".into())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    assert_eq!(ed.submit(LIST, &one, &fields).await.status, 303);
+    assert_ne!(version.conflicts().unwrap()[0].resolution, Some(Resolution::Parent));
+    // Nor are many decided over what another decided about one of them.
+    let alike = format!("{ONE}/conflicts/alike");
+    let id = one.rsplit('/').next().unwrap();
+    let said = ed.page(&format!("{alike}?action=ours&pick={id}")).await;
+    settle(&mut admin, &one, &[("choice", "theirs")]).await;
+    let mark = field(&said, "mark");
+    let late = ed.submit(LIST, &alike, &[("action", "ours"), ("pick", id), ("mark", &mark)]).await;
+    assert!(late.status == 409 && late.says("Something changed meanwhile"), "{}", late.words());
+}
+
+#[tokio::test]
+async fn a_link_into_a_version_leads_whoever_is_logged_out_to_the_log_in_and_then_there() {
+    let site = site();
+    site.add_user("guest", &[]);
+    let mut admin = site.logged_in("admin").await;
+    make(&site, &mut admin, "redesign").await;
+    let link = "/@v/redesign/team/@@manage/edit";
+    let mut stranger = site.browser();
+    let asked = stranger.get(link).await;
+    assert!(asked.location().contains("/@@login?next="), "{}", asked.location());
+    assert!(stranger.follow(asked).await.text().contains("name=\"password\""));
+    // It tells nobody which versions there are, nor does logging in.
+    let with = |name: &str| link.replace("redesign", name);
+    let (there, not) = (stranger.get(link).await, stranger.get(&with("unheardof")).await);
+    assert_eq!(there.location().replace("redesign", "unheardof"), not.location());
+    let mut guest = site.logged_in("guest").await;
+    for name in ["redesign", "unheardof"] {
+        assert_eq!(guest.get(&with(name)).await.status, 404, "{name}");
+        assert_eq!(stranger.get(&format!("/@v/{name}/team")).await.status, 404, "{name}");
+    }
+    let fields = [("name", "admin"), ("password", common::PASSWORD), ("next", link)];
+    let login = asked_for(link);
+    let back = stranger.submit(&login, &login, &fields).await;
+    assert_eq!(back.location(), link);
+}
+
+/// Where somebody logs in who is to come to a page.
+fn asked_for(page: &str) -> String {
+    let encoded: String = page.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    format!("/@@login?next={encoded}")
+}
+
+/// The fields of the edit form of a page as it is shown.
+fn edit_fields<'p>(page: &'p Answer, held: &'p mut Vec<String>) -> Vec<(&'static str, &'p str)> {
+    const NAMES: [&str; 3] = ["oid", "base", "revision"];
+    held.extend(NAMES.map(|name| field(page, name)));
+    NAMES.into_iter().zip(held.iter().map(String::as_str)).collect()
+}
+
+#[tokio::test]
+async fn what_is_typed_in_a_version_is_not_lost_when_it_is_renamed_or_thrown_away_or_the_session_ends() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    let edit = "/@v/redesign/team/@@manage/edit";
+    let form = admin.page(edit).await;
+    let mut held = Vec::new();
+    let mut fields = edit_fields(&form, &mut held);
+    fields.extend([("has", "title"), ("v.0", "typed with care")]);
+
+    // The session ended: it leads back here, where the browser kept it.
+    let mut stranger = site.browser();
+    let asked = stranger.post(edit, &fields).await;
+    assert!(asked.location().contains("@@login?next="), "{}", asked.location());
+
+    let rename = |name: &str| Management { name: Some(name.into()), ..Management::default() };
+    version.manage_version(&rename("autumn"), Note::edit("renamed")).unwrap();
+    let now = "/@v/autumn/team/@@manage/edit";
+    assert_eq!(admin.get(&format!("{edit}?from=x")).await.location(), format!("{now}?from=x"));
+    assert_eq!(admin.get("/@v/redesign/team").await.location(), "/@v/autumn/team");
+    assert_eq!(site.browser().get("/@v/redesign/team").await.status, 404, "nobody else learns of it");
+    let saved = admin.submit(LIST, edit, &fields).await;
+    assert!(saved.location().starts_with(&format!("{now}?did=")), "{}", saved.location());
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("typed with care"));
+
+    let form = admin.page(now).await;
+    let mut held = Vec::new();
+    let mut fields = edit_fields(&form, &mut held);
+    fields.extend([("has", "title"), ("v.0", "typed once more")]);
+    let discard = Management { status: Some(LineStatus::Discarded), ..Management::default() };
+    version.manage_version(&discard, Note::edit("thrown away")).unwrap();
+    let refused = admin.submit(LIST, now, &fields).await;
+    assert_eq!(refused.status, 409, "{}", refused.words());
+    assert!(refused.text().contains("value=\"typed once more\""), "what was typed is there");
+    assert!(refused.says("discarded") && refused.text().contains("/versions/autumn/settings"));
+    let gone = admin.get("/@v/autumn/team/@@manage").await;
+    let gone = admin.follow(gone).await;
+    assert!(gone.says("Version autumn was thrown away") && gone.says("Open it again"), "{}", gone.words());
+    admin.submit(LIST, "/@@manage/versions/autumn/settings", &[("action", "reopen")]).await;
+    assert_eq!(admin.submit(LIST, now, &fields).await.status, 303);
+    assert_eq!(text(&version, "/team", "title").as_deref(), Some("typed once more"));
+}
+
+#[tokio::test]
+async fn a_version_is_named_by_its_title_in_any_language_and_begins_at_any_time() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    for (title, at, name) in [
+        ("Ünïcödé Größe", "", "unicode-grosse"),
+        ("日本語", "", "version"),
+        ("日本語", "0s ago", "version-2"),
+    ] {
+        let made = admin.submit(LIST, LIST, &[("title", title), ("at", at)]).await;
+        let inside = format!("/@v/{name}/@@manage/versions/{name}?");
+        assert!(made.location().starts_with(&inside), "{}", made.location());
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_merge_counts_what_is_in_conflict_and_names_links_into_versions() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    set(&version, "/team", "title", "mine");
+    site.set("/team", "title", "theirs");
+    let merge = format!("{ONE}/merge");
+    let page = admin.page(&merge).await;
+    assert!(
+        page.says("changes 0 objects on the public site, and 1 object as you settle it"),
+        "{}",
+        page.words()
+    );
+    let long = "x".repeat(100_000);
+    for (at, body) in [
+        ("/bread", "<a href=\"/@v/redesign/team\">us</a>".to_owned()),
+        ("/team", format!("{long}<img src=\"http://redesign.v.localhost:8080/x.png\">")),
+        ("/news", "<a href=\"/team\">us</a>".to_owned()),
+    ] {
+        set(&version, at, "body", &body);
+    }
+    let page = admin.page(&merge).await;
+    assert!(page.says("Links into a version, which visitors cannot follow"), "{}", page.words());
+    assert!(page.says("/bread: its text leads to /@v/redesign"), "{}", page.words());
+    assert!(page.says("/team: its text leads to redesign.v.localhost:8080"), "{}", page.words());
+    assert!(!page.says("/news: its"));
+}
+
+#[tokio::test]
+async fn who_lies_on_a_version_is_said_before_it_is_closed() {
+    let site = site();
+    let mut admin = site.logged_in("admin").await;
+    let version = make(&site, &mut admin, "redesign").await;
+    let settings = format!("{ONE}/settings");
+    assert!(!admin.page(&settings).await.says("lies on this one"));
+    admin.submit(LIST, LIST, &[("name", "on-it"), ("from", "redesign")]).await;
+    assert!(admin.page(&settings).await.says("Another version lies on this one: on-it . It stays"));
+    set(&version, "/team", "title", "mine");
+    let page = admin.page(&settings).await;
+    assert!(
+        page.says("What is not merged would be gone from there: merge this one first"),
+        "{}",
+        page.words()
+    );
 }

@@ -73,7 +73,9 @@ impl SiteCommand for Pack {
         if let Some(held) = row.held_by.first() {
             let [update, detach, discard] = ["update", "detach", "discard"]
                 .map(|verb| screen.command(&format!("version {verb} {}", held.version)));
-            screen.line(&format!("let it need less with: {update} or {detach}; throw it away with: {discard}"))?;
+            screen.line(&format!(
+                "let it need less with: {update} or {detach}; throw it away with: {discard}"
+            ))?;
         }
         Ok(())
     }

@@ -387,6 +387,14 @@ impl Database {
         Ok(Self { inner: Arc::clone(&self.inner), line })
     }
 
+    /// A handle on the version that had a name before it took another one; the one that did so last.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn version_once_named(&self, name: &str) -> Result<Option<Self>, StoreError> {
+        self.inner.engine.lines.once_named(name).map(|line| self.on(line)).transpose()
+    }
+
     /// The line that this handle reads and writes.
     pub fn line(&self) -> LineId {
         self.line

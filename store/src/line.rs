@@ -265,6 +265,18 @@ impl Lines {
         lines.values().filter_map(|line| Some((line.id, line.epoch_at(tid)?))).collect()
     }
 
+    /// The version that last took another name than this one.
+    pub(crate) fn once_named(&self, name: &str) -> Option<LineId> {
+        let lines = self.lines.read();
+        let renamed = lines.values().filter_map(|line| {
+            let states = line.states.read();
+            let changes = states.windows(2).rev();
+            let mut leaving = changes.filter(|pair| pair[0].1.name == name && pair[1].1.name != name);
+            Some((leaving.next()?[1].0, line.id))
+        });
+        renamed.max().map(|(_, id)| id)
+    }
+
     /// The numbers of all versions.
     pub(crate) fn ids(&self) -> Vec<LineId> {
         self.lines.read().keys().copied().collect()

@@ -36,6 +36,7 @@ mod tls;
 mod types;
 mod urlencoded;
 mod version_hosts;
+mod version_links;
 mod version_names;
 mod version_rights;
 
@@ -56,6 +57,7 @@ pub use serve::{Ended, Listener, OwnTls, serve};
 pub use tls::{Tls, TlsError};
 pub use types::built_in_types;
 pub use version_hosts::VersionHosts;
+pub use version_links::{VersionLink, links_into_versions};
 pub use version_names::{
     first_unchanged, version_key, version_key_with_number, version_of_key, versions_to_reopen,
 };

@@ -19,7 +19,7 @@ use crate::diff::{Layout, TextDiff, three};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::text::{self, Time};
-use crate::{assets, page};
+use crate::{assets, outbox, page};
 
 /// Most children that are offered to choose from.
 const CHILDREN_MAX: usize = 200;
@@ -136,6 +136,8 @@ struct FormPage {
     type_title: String,
     type_name: String,
     is_known_type: bool,
+    /// How a message stands: the look of that, the word, and the page that says more.
+    sending: Option<(&'static str, &'static str, String)>,
     /// That it was made for another edition of its type.
     edition: Option<String>,
     name: Option<NameView>,
@@ -199,6 +201,7 @@ pub(super) fn page(
         type_title: type_schema.map_or_else(|| type_name.to_owned(), |schema| schema.title.clone()),
         type_name: type_name.to_owned(),
         is_known_type: type_schema.is_some(),
+        sending: outbox::stands(request, object)?,
         edition: type_schema.and_then(|schema| edition_text(schema.edition, object)),
         name: name_view(request, draft, &trouble)?,
         fields,

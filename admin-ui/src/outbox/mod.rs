@@ -41,17 +41,32 @@ struct Row {
     state: (&'static str, &'static str),
     /// When that was or will be.
     when: Option<Time>,
+    /// What is then, where it is still to come.
+    what_then: &'static str,
     /// What is to be known besides.
     why: String,
     url: String,
     may_send: bool,
     may_try: bool,
+    may_try_now: bool,
     may_delete: bool,
 }
 
-/// `@@manage/outbox` of a mail host.
+#[derive(Template)]
+#[template(path = "outbox_message.html")]
+struct MessagePage {
+    frame: Frame,
+    url: String,
+    row: Row,
+    is_version: bool,
+}
+
+/// `@@manage/outbox` of a mail host, or of one of its messages.
 pub(crate) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
     let host = request.object()?;
+    if host.is_a(MESSAGE) {
+        return one(request, host);
+    }
     if !host.is_a(MAIL_HOST) {
         return Err(PageError::not_found());
     }
@@ -59,9 +74,49 @@ pub(crate) fn answer(request: &PageRequest) -> Result<PageAnswer, PageError> {
     if request.is_post() { act(request, host) } else { show(request, host) }
 }
 
-/// Whether an object has an outbox that whoever asks may see.
-pub(crate) fn is_for(request: &PageRequest, object: &Object) -> Result<bool, PageError> {
-    Ok(object.is_a(MAIL_HOST) && request.access().allows(USE_MAIL_HOSTS, object)?)
+/// What the page is called that says how messages stand, where an object has one that whoever asks may see.
+pub(crate) fn tab(request: &PageRequest, object: &Object) -> Result<Option<&'static str>, PageError> {
+    let name = match object {
+        object if object.is_a(MAIL_HOST) => "Outbox",
+        object if object.is_a(MESSAGE) => "Sending",
+        _ => return Ok(None),
+    };
+    Ok(request.access().allows(USE_MAIL_HOSTS, object)?.then_some(name))
+}
+
+/// How one message stands, and what can be done about it.
+fn one(request: &PageRequest, message: &Object) -> Result<PageAnswer, PageError> {
+    request.require(message, USE_MAIL_HOSTS)?;
+    let url = request.page_url(message.oid(), &["outbox"])?;
+    if request.is_post() {
+        request.form()?;
+        release(request.database(), message.oid()).map_err(told)?;
+        return Ok(PageAnswer::SeeOther(format!("{url}?said=1")));
+    }
+    let is_version = request.database().line() != LineId::TRUNK;
+    let row = row(request, message, is_version)?;
+    page::show(&MessagePage { frame: said(request, message, "Sending")?, url, row, is_version })
+}
+
+/// How a message stands, in one word with its look, and the page that says more; none for what is no message.
+pub(crate) fn stands(
+    request: &PageRequest,
+    object: &Object,
+) -> Result<Option<(&'static str, &'static str, String)>, PageError> {
+    if !object.is_a(MESSAGE) || tab(request, object)?.is_none() {
+        return Ok(None);
+    }
+    let (mood, word) = row(request, object, request.database().line() != LineId::TRUNK)?.state;
+    Ok(Some((mood, word, request.page_url(object.oid(), &["outbox"])?)))
+}
+
+/// The frame, with what was said.
+fn said(request: &PageRequest, object: &Object, heading: &str) -> Result<Frame, PageError> {
+    let frame = Frame::new(request, object, heading)?;
+    Ok(match request.query("said") {
+        Some(_) => frame.saying(Message::good("It will be sent in a moment.")),
+        None => frame,
+    })
 }
 
 /// The tab that leads to what an HTTP connection fetches, for those who may have it do that.
@@ -120,11 +175,7 @@ fn show(request: &PageRequest, host: &Object) -> Result<PageAnswer, PageError> {
         own += u64::from(row.state.1 == IN_VERSION);
         rows.push(row);
     }
-    let frame = Frame::new(request, host, "Outbox")?;
-    let frame = match request.query("said") {
-        Some(_) => frame.saying(Message::good("It will be sent in a moment.")),
-        None => frame,
-    };
+    let frame = said(request, host, "Outbox")?;
     let url = request.page_url(host.oid(), &["outbox"])?;
     page::show(&OutboxPage {
         frame,
@@ -163,7 +214,7 @@ fn row(request: &PageRequest, message: &Object, is_version: bool) -> Result<Row,
         }
         State::Waiting { next_micros, tries, reason } => {
             let tried = format!("tried {}: {reason}", counted(u64::from(*tries), "time", "times"));
-            (("warn", "tried again"), next_micros.map(Time::of_micros), tried)
+            (("warn", "waiting"), next_micros.map(Time::of_micros), tried)
         }
         State::Sent { at_micros } => (("good", "sent"), Some(Time::of_micros(*at_micros)), String::new()),
         State::Failed { at_micros, reason } => {
@@ -183,11 +234,16 @@ fn row(request: &PageRequest, message: &Object, is_version: bool) -> Result<Row,
         who: made.as_ref().map(|made| made.principal.clone()).unwrap_or_default(),
         made: made.map(|made| Time::of_micros(made.time_micros)),
         state,
+        what_then: match stands {
+            State::Waiting { tries, .. } if tries > 0 && when.is_some() => "next try",
+            _ => "",
+        },
         when,
         why: text::shortened(&why, SHOWN_CHARS_MAX),
-        url: request.page_url(message.oid(), &["edit"])?,
+        url: request.page_url(message.oid(), &["outbox"])?,
         may_send: may_use && matches!(stands, State::Held(_)),
         may_try: may_use && matches!(stands, State::Failed { .. }),
+        may_try_now: may_use && matches!(stands, State::Waiting { tries, .. } if tries > 0),
         may_delete: may_delete && !matches!(stands, State::Sent { .. }),
     })
 }

@@ -158,12 +158,12 @@ fn decisions<'c>(meant: &[&'c VersionConflict], resolution: Option<&Resolution>)
     meant.iter().map(|conflict| Decided { conflict, resolution: resolution.cloned() }).collect()
 }
 
-/// Stands for what would be settled, and for the values that it is about.
+/// Stands for what would be settled, with what it is about and what was decided about it before.
 fn mark(would: &Resolved, all: &[VersionConflict]) -> String {
     let settled: HashSet<&str> = would.settled.iter().map(String::as_str).collect();
     let mut hasher = DefaultHasher::new();
     for found in all.iter().filter(|found| settled.contains(found.id.as_str())) {
-        (&found.id, found.conflict.fingerprint).hash(&mut hasher);
+        (&found.id, super::conflict::mark(found)).hash(&mut hasher);
     }
     format!("{:016x}", hasher.finish())
 }

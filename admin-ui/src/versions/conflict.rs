@@ -1,5 +1,7 @@
 //! One conflict: what it was, what each side made of it, and the ways out. A decision is kept as soon as it is made.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use askama::Template;
 use axum::http::StatusCode;
 use bough_core::merge::plan::{ConflictKey, ConflictKind, Deed, Resolution, Side};
@@ -56,6 +58,8 @@ struct ConflictPage {
     next_open_url: Option<String>,
     may_settle: bool,
     wrong: Option<String>,
+    /// Stands for what is decided, and for what it is about.
+    mark: String,
     url: String,
     desk_url: String,
 }
@@ -122,6 +126,10 @@ struct Typed {
     renames_theirs: Option<bool>,
     rescue: Option<String>,
     wrong: Option<String>,
+    /// What the form was made of, as long as nobody was told that this changed.
+    mark: Option<String>,
+    /// What happened since the form was shown.
+    meanwhile: Option<String>,
 }
 
 /// The texts of a conflict about one.
@@ -213,7 +221,11 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
     let has_lines = pieces.is_some();
     let choices = choices(at, found, (texts.is_some(), has_lines, own.is_some()), chosen.as_deref());
     let parts = pieces.map_or_else(Vec::new, |pieces| parts(&pieces, &typed.lines));
-    let status = if typed.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = match &typed {
+        Typed { meanwhile: Some(_), .. } => StatusCode::CONFLICT,
+        Typed { wrong: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::OK,
+    };
     let frame = at.frame("Conflict")?;
     let page = ConflictPage {
         frame: match desk::told(at, all)?.filter(|_| !at.request.is_post()) {
@@ -247,7 +259,8 @@ fn show(at: &At<'_>, all: &[VersionConflict], place: usize, typed: Typed) -> Res
         settled,
         may_settle: desk::may_settle(at, found)?,
         next_open_url: next_open(at, all, place)?.map(|id| at.url(&["conflicts", id])),
-        wrong: typed.wrong,
+        wrong: typed.meanwhile.or(typed.wrong),
+        mark: typed.mark.unwrap_or_else(|| mark(found)),
         url: at.url(&["conflicts", &found.id]),
         desk_url: at.url(&["conflicts"]),
     };
@@ -262,6 +275,22 @@ fn next_open<'c>(
 ) -> Result<Option<&'c str>, PageError> {
     let (before, behind) = all.split_at(place);
     desk::first_open(at, behind.iter().skip(1).chain(before))
+}
+
+/// Stands for what a conflict is about, and for what is decided about it.
+pub(super) fn mark(found: &VersionConflict) -> String {
+    let mut hasher = DefaultHasher::new();
+    (found.conflict.fingerprint, format!("{:?}", found.resolution)).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// What happened to a conflict since a form was shown, for whoever sends it.
+fn meanwhile(at: &At<'_>, found: &VersionConflict) -> Result<String, PageError> {
+    let what = match &found.resolution {
+        Some(by) => format!("This was settled meanwhile: {}.", desk::decision(at, found, by)?),
+        None => "This changed meanwhile: look at both sides again.".into(),
+    };
+    Ok(format!("{what} Nothing of yours was kept yet; it is still below, and one click decides so."))
 }
 
 fn word(by: &Resolution) -> &'static str {
@@ -515,6 +544,8 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
         renames_theirs: form.find("rename").map(|side| side == "theirs"),
         rescue: form.find("container").map(str::to_owned),
         wrong: wrong.map(str::to_owned),
+        mark: form.find("mark").map(str::to_owned),
+        meanwhile: None,
     };
     let by_line = || {
         let pieces = texts.as_ref().and_then(|t| three::pieces(&t.base, &t.ours, &t.theirs))?;
@@ -528,6 +559,10 @@ fn settle(at: &At<'_>, all: &[VersionConflict], place: usize) -> Result<PageAnsw
         };
     }
     let wrong = |why: &str| show(at, all, place, typed(Some(why), None));
+    if form.get("mark") != mark(found) {
+        let meanwhile = Some(meanwhile(at, found)?);
+        return show(at, all, place, Typed { meanwhile, mark: None, ..typed(None, None) });
+    }
     let own = |text: String| -> Result<Resolution, &'static str> {
         let value = Value::text(text);
         match value.check() {

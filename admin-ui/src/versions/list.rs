@@ -8,8 +8,10 @@ use bough_store::{Database, HistoryError, Kind, LineId, LineStatus};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
 use super::at::key_of;
+use super::naming;
 use super::standing::{Standing, parent_text};
 use crate::frame::{Frame, Link};
 use crate::text::{self, Time};
@@ -170,7 +172,10 @@ fn create(request: &PageRequest) -> Result<PageAnswer, PageError> {
     let typed = |field: &str| sent.get(field).trim().to_owned();
     let (title, from, at) = (typed("title"), typed("from"), typed("at"));
     let name = match typed("name") {
-        name if name.is_empty() => name_of_title(&title),
+        name if name.is_empty() && !title.is_empty() => {
+            let all = request.trunk().versions()?;
+            naming::free(&title, |name| all.iter().any(|info| info.name == name))
+        }
         name => name,
     };
     let wrong = |field, why: String| {
@@ -199,13 +204,8 @@ fn create(request: &PageRequest) -> Result<PageAnswer, PageError> {
     let as_of = match at.as_str() {
         "" => None,
         at => match moment(&line, at)? {
-            Some(tid) => Some(tid),
-            None => {
-                return wrong(
-                    "at",
-                    "Expected a time as in 2026-11-22 10:30, or a change as in t660de.".into(),
-                );
-            }
+            Ok(tid) => Some(tid),
+            Err(why) => return wrong("at", why),
         },
     };
     let owner = request.actor().name().to_owned();
@@ -248,31 +248,50 @@ pub(super) fn sentence(error: &impl std::fmt::Display) -> String {
     format!("{}{}.", first.unwrap_or_default(), chars.as_str().trim_end_matches('.'))
 }
 
-/// The commit that was meant: named itself, or by a time in UTC.
-fn moment(line: &Database, text: &str) -> Result<Option<Tid>, PageError> {
+/// The commit that was meant: named itself, by a time in UTC, or by how long ago that is.
+///
+/// # Errors
+/// What is wrong with it, for people.
+fn moment(line: &Database, text: &str) -> Result<Result<Tid, String>, PageError> {
     if let Ok(tid) = text.parse() {
-        return Ok(Some(tid));
+        return Ok(Ok(tid));
     }
-    let time: Option<DateTime> = text.replace(' ', "T").parse().ok();
-    let time = time.and_then(|time| time.to_zoned(TimeZone::UTC).ok());
-    let micros = time.and_then(|time| u64::try_from(time.timestamp().as_microsecond()).ok());
-    Ok(micros.map(|micros| line.state_at(micros)).transpose()?)
+    let now = line.now_micros();
+    let Some((from, to)) = span(text, now) else {
+        return Ok(Err(format!(
+            "Expected a time as in 2026-11-22 10:30, how long ago as in 2h ago, or a change as in {}.",
+            line.head()
+        )));
+    };
+    Ok(match from > now {
+        true => Err("That time is still to come.".into()),
+        false => match line.state_at(to.min(now)) {
+            Err(error @ HistoryError::BeforeSite { .. }) => Err(sentence(&error)),
+            found => Ok(found?),
+        },
+    })
 }
 
-/// A name made of a title: its letters and digits, with hyphens between the words.
-fn name_of_title(title: &str) -> String {
-    let mut name = String::new();
-    for char in title.to_lowercase().chars() {
-        if name.len() >= VERSION_NAME_BYTES_MAX {
-            break;
-        }
-        if char.is_ascii_alphanumeric() {
-            name.push(char);
-        } else if !name.is_empty() && !name.ends_with('-') {
-            name.push('-');
-        }
+/// From when to when a time lasts, in microseconds since 1970: a minute and a day mean their ends.
+fn span(text: &str, now: u64) -> Option<(u64, u64)> {
+    let micros = |time: Timestamp| u64::try_from(time.as_microsecond()).ok();
+    if let Some(ago) = text.strip_suffix("ago") {
+        let now = Timestamp::from_microsecond(i64::try_from(now).ok()?).ok()?;
+        let span: Span = ago.trim().parse().ok()?;
+        let then = now.to_zoned(TimeZone::UTC).checked_sub(span).ok()?;
+        return micros(then.timestamp()).map(|then| (then, then));
     }
-    name.trim_end_matches('-').to_owned()
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return micros(time).map(|time| (time, time));
+    }
+    let time: DateTime = text.replace(' ', "T").parse().ok()?;
+    let from = micros(time.to_zoned(TimeZone::UTC).ok()?.timestamp())?;
+    let secs = match text.matches(':').count() {
+        0 => 86_400,
+        1 => 60,
+        _ => 1,
+    };
+    Some((from, from + secs * 1_000_000 - 1))
 }
 
 #[cfg(test)]
@@ -280,18 +299,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_made_of_a_title() {
-        for (title, name) in [
-            ("New look", "new-look"),
-            ("  Summer, 2027! ", "summer-2027"),
-            ("Ärger", "rger"),
-            ("…", ""),
-            (
-                "a very long title that nobody would ever want to type",
-                "a-very-long-title-that-nobody-would-ever",
-            ),
+    fn times_are_read_as_on_the_command_line() {
+        const DAY: u64 = 86_400_000_000;
+        for (text, expected) in [
+            ("1970-01-02", Some((DAY, 2 * DAY - 1))),
+            ("1970-01-01 00:01", Some((60_000_000, 119_999_999))),
+            ("1970-01-01T00:00:01", Some((1_000_000, 1_999_999))),
+            ("1970-01-01T01:00:00+01:00", Some((0, 0))),
+            ("2h ago", Some((10 * DAY - 7_200_000_000, 10 * DAY - 7_200_000_000))),
+            ("3 days ago", Some((7 * DAY, 7 * DAY))),
+            ("yesterday", None),
+            ("", None),
         ] {
-            assert_eq!(name_of_title(title), name);
+            assert_eq!(span(text, 10 * DAY), expected, "{text}");
         }
     }
 }

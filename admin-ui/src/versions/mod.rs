@@ -19,6 +19,7 @@ mod desk;
 mod discard;
 mod links;
 mod list;
+mod naming;
 mod own;
 mod pages;
 mod plan;
@@ -26,12 +27,35 @@ mod settings;
 mod shown;
 mod standing;
 
+use axum::http::StatusCode;
 use bough_core::Oid;
 use bough_core::security::permission::VERSIONS;
+use bough_store::LineStatus;
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
 
 use self::at::At;
 pub(crate) use self::standing::{Standing, open_conflicts, parent_text};
+
+/// What stands in addresses now for a version that was called so.
+fn renamed(request: &PageRequest, name: &str) -> Result<Option<String>, PageError> {
+    let Some(version) = request.trunk().version_once_named(name)? else { return Ok(None) };
+    at::key_of(request.trunk(), &version.version_info()?).map(Some)
+}
+
+/// How the version stands in which somebody works, and where it can be opened again; none where it is open.
+pub(crate) fn ended(request: &PageRequest) -> Result<Option<(LineStatus, String)>, PageError> {
+    if request.version_name().is_none() {
+        return Ok(None);
+    }
+    let info = request.database().version_info()?;
+    if info.status == LineStatus::Open {
+        return Ok(None);
+    }
+    let key = at::key_of(request.trunk(), &info)?;
+    let line = (None, request.trunk());
+    let settings = request.page_url_on(line, Oid::ROOT, &["versions", &key, "settings"])?;
+    Ok(Some((info.status, settings)))
+}
 
 /// Below `@@manage/versions`.
 pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer, PageError> {
@@ -40,7 +64,21 @@ pub(crate) fn answer(request: &PageRequest, steps: &[&str]) -> Result<PageAnswer
         return Err(if is_known { PageError::forbidden(VERSIONS) } else { PageError::log_in() });
     }
     let [key, rest @ ..] = steps else { return list::answer(request) };
-    let at = At::of(request, key)?;
+    let at = match At::of(request, key) {
+        Err(error) if error.status() == StatusCode::NOT_FOUND => match renamed(request, key)? {
+            Some(now) if request.is_post() => At::of(request, &now)?,
+            Some(now) => {
+                let rest: Vec<&str> = [&["versions", now.as_str()], rest].concat();
+                let url = request.top_url(&rest);
+                return Ok(PageAnswer::SeeOther(match request.query_text() {
+                    "" => url,
+                    query => format!("{url}?{query}"),
+                }));
+            }
+            None => return Err(error),
+        },
+        at => at?,
+    };
     match rest {
         [] => changes::answer(&at),
         ["discard"] => discard::answer(&at),

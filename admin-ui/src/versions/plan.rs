@@ -1,6 +1,6 @@
 //! Update and merge: first what they would do, then the doing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use askama::Template;
@@ -45,6 +45,8 @@ struct PlanPage {
     /// What was ticked, as fields; none for all.
     picks: Vec<(&'static str, String)>,
     objects: String,
+    /// How many objects the open conflicts are about that do not change otherwise.
+    in_conflict: String,
     is_nothing: bool,
     open: usize,
     settled: usize,
@@ -97,7 +99,17 @@ pub(super) fn update(at: &At<'_>) -> Result<PageAnswer, PageError> {
         let plan = at.database.update_preview(None).map_err(|error| at.request.told(error))?;
         return show(at, false, &[], &plan, Typed::default());
     }
-    at.request.form()?;
+    let form = at.request.form()?;
+    let plan = at.database.update_preview(None).map_err(|error| at.request.told(error))?;
+    if !plan.conflicts.is_empty() {
+        return Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=update"));
+    }
+    // What was said beforehand is what is done.
+    if form.get("mark") != mark(&plan) {
+        let why = "Something changed meanwhile, and the update would do something else now. Nothing was updated: look again.";
+        let typed = Typed { wrong: Some((StatusCode::CONFLICT, why.into())), ..Typed::default() };
+        return show(at, false, &[], &plan, typed);
+    }
     match at.database.update(None, at.note(format!("Updated version {}", at.info.name))) {
         Ok(updated) => Ok(message::done(&at.url(&[]), updated.tid)),
         Err(VersionError::Conflicts(_)) => {
@@ -205,6 +217,7 @@ fn show(
         wrong,
         picks: fields(picks),
         objects: text::counted(plan.objects, "object", "objects"),
+        in_conflict: text::counted(in_conflict(plan), "object", "objects"),
         is_nothing: if is_merge { plan.objects == 0 && plan.conflicts.is_empty() } else { behind == 0 },
         open: plan.conflicts.len(),
         settled: plan.settled.len(),
@@ -230,6 +243,16 @@ fn show(
         pages_url: at.url(&["pages"]) + &super::pages::query(picks).replacen('&', "?", 1),
     };
     page::show_as(status, &page)
+}
+
+/// How many objects have something open and are not among those that change anyway.
+fn in_conflict(plan: &MergePlan) -> u64 {
+    let mut open: HashSet<Oid> =
+        plan.conflicts.iter().filter_map(|found| super::desk::object_of(&found.conflict.key)).collect();
+    for delta in &plan.cells {
+        open.remove(&delta.oid);
+    }
+    open.len() as u64
 }
 
 /// The objects that change with their cells, how many are not shown, and how many may not be seen.
@@ -298,6 +321,16 @@ fn notes(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(&'static str, Vec<String>
     for (from, to) in plan.dangling.iter().take(NOTES_MAX) {
         dangling.push(format!("{} refers to {}, which goes away", at.name(*from)?, at.name(*to)?));
     }
+    let mut leading = Vec::new();
+    if at.info.parent_name.is_none() {
+        for link in at.request.links_into_versions(&at.database, plan)?.iter().take(NOTES_MAX) {
+            let cell = shown::cell_name(at, link.oid, &CellKey::Attribute(link.attribute.clone()))?;
+            leading.push(match at.path(link.oid)? {
+                Some(path) => format!("{path}: its {cell} leads to {}", link.link),
+                None => at.name(link.oid)?,
+            });
+        }
+    }
     let mut rights = Vec::new();
     for notice in plan.rights.iter().take(NOTES_MAX) {
         rights.push(match notice {
@@ -333,6 +366,7 @@ fn notes(at: &At<'_>, plan: &MergePlan) -> Result<Vec<(&'static str, Vec<String>
     let all = [
         ("Comes along", along),
         ("References that lead nowhere afterwards", dangling),
+        ("Links into a version, which visitors cannot follow", leading),
         ("Who may do what", rights),
         ("Good to know", others),
     ];

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use bough_core::Oid;
-use bough_store::version::{Management, VersionError};
+use bough_store::version::{Management, VersionError, VersionInfo};
 use bough_store::{HistoryError, LineStatus};
 use bough_web::no_version_owner;
 use bough_web::pages::{PageAnswer, PageError};
@@ -12,6 +12,7 @@ use super::at::{At, Head};
 use super::list::{NAME_RULE, sentence};
 use super::standing::Standing;
 use crate::frame::Frame;
+use crate::message::Message;
 use crate::{message, page};
 
 /// Longest title in bytes.
@@ -34,6 +35,8 @@ struct SettingsPage {
     not_for: Option<String>,
     changes: String,
     has_changes: bool,
+    /// The open versions that lie on it.
+    on_it: Vec<String>,
     url: String,
 }
 
@@ -74,7 +77,13 @@ fn show(
     let standing = Standing::of(&at.database, &at.info, COUNTED_MAX, 1)?;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = SettingsPage {
-        frame: at.frame("Settings")?,
+        frame: match at.request.query("gone") {
+            Some(_) if at.info.status == LineStatus::Discarded => {
+                let text = format!("Version {} was thrown away: nobody can work in it now.", at.info.name);
+                at.frame("Settings")?.saying(Message::bad(text))
+            }
+            _ => at.frame("Settings")?,
+        },
         head: at.head("settings")?,
         name: name.into(),
         title: title.into(),
@@ -83,11 +92,19 @@ fn show(
         is_closed: at.info.status == LineStatus::Closed,
         not_for: if at.may_manage()? { None } else { Some(at.managers_text()) },
         is_discarded: at.info.status == LineStatus::Discarded,
+        on_it: on_it(at)?,
         has_changes: standing.changes > 0 || standing.is_part,
         changes: standing.changes_text(),
         url: at.url(&[]),
     };
     page::show_as(status, &page)
+}
+
+/// The open versions that lie on this one.
+fn on_it(at: &At<'_>) -> Result<Vec<String>, PageError> {
+    let all = at.request.trunk().versions()?.into_iter();
+    let lies = |info: &VersionInfo| info.parent == at.info.line && info.status == LineStatus::Open;
+    Ok(all.filter(lies).map(|info| info.name).collect())
 }
 
 fn rename(at: &At<'_>, name: String, title: String) -> Result<PageAnswer, PageError> {
@@ -150,6 +167,11 @@ fn turn(at: &At<'_>, status: LineStatus, text: String) -> Result<PageAnswer, Pag
         Err(VersionError::NameTaken(name)) => {
             wrong(format!("Another open version is called {name} now: give this one another name first."))
         }
+        Err(VersionError::HasVersions(on_it)) => wrong(format!(
+            "Other versions lie on it, which would lose what is not merged: {}. Merge this one, or close or discard \
+             those first.",
+            on_it.join(", ")
+        )),
         Err(VersionError::History(error @ HistoryError::Packed { .. })) => {
             wrong(format!("It cannot be opened again. {}", sentence(&error)))
         }

@@ -3,8 +3,9 @@
 use bough::Version;
 use bough::core::ObjectPath;
 use bough::core::merge::plan::{Notice, Side};
-use bough::store::PREVIEW_MAX;
 use bough::store::version::MergePlan;
+use bough::store::{LineId, PREVIEW_MAX};
+use bough::web::{HostTable, links_into_versions};
 use serde::{Deserialize, Serialize};
 
 use super::conflict::{ConflictRow, conflict_rows, print_conflict};
@@ -119,6 +120,15 @@ pub(super) fn send_remarkable(
             }
         };
         asker.row(&Row::Notice { path: places.path(*oid), text })?;
+    }
+    if plan.into == LineId::TRUNK {
+        // Which other hosts versions have is known to the server alone.
+        let links = links_into_versions(version.database(), plan, &HostTable::default());
+        for link in links.map_err(|error| Failure::refused(error.to_string()))? {
+            let text =
+                format!("its `{}` leads to {}, which visitors cannot follow", link.attribute, link.link);
+            asker.row(&Row::Notice { path: places.path(link.oid), text })?;
+        }
     }
     for (from, to) in &plan.dangling {
         asker.row(&Row::Dangling { from: places.path(*from), to: places.path(*to) })?;

@@ -200,7 +200,7 @@ pub fn state(database: &Database, oid: Oid) -> Result<State, MailError> {
     })
 }
 
-/// Says that a message which is held or failed shall be sent.
+/// Says that a message which is held or failed shall be sent, or that one that waits for its next try is tried now.
 ///
 /// # Errors
 /// When it is in no such state, or only in a version, or that cannot be written.
@@ -218,7 +218,12 @@ pub fn release(database: &Database, oid: Oid) -> Result<(), MailError> {
             let new = Record { said, ..Record::waiting(trunk.now_micros()) };
             Ok(trunk.write_side(&put(oid, old.as_ref(), Some(&new)))?)
         }
-        State::Waiting { .. } => not_now("waits to be sent already"),
+        State::Waiting { tries: 0, .. } => not_now("waits to be sent already"),
+        State::Waiting { .. } => {
+            let Some(old) = record(&trunk, oid)? else { return not_now("waits to be sent already") };
+            let new = Record { at: trunk.now_micros(), ..old.clone() };
+            Ok(trunk.write_side(&put(oid, Some(&old), Some(&new)))?)
+        }
         State::Sent { .. } => not_now("was sent already"),
         State::InVersion => not_now("is in a version only, and nothing is sent from there: merge it first"),
     }

@@ -14,7 +14,7 @@ use bough_core::snapshot::{Chain, chain};
 use bough_core::transaction::SharedSnapshot;
 use bough_core::traversal::VERSION;
 use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
-use bough_store::version::{MergeChoice, Pick};
+use bough_store::version::{MergeChoice, MergePlan, Pick};
 use bough_store::{Body, Database, Draft, Kind, Note, Snapshot};
 
 use super::form::text_of;
@@ -38,6 +38,7 @@ use crate::survey::{Survey, SurveyError};
 use crate::tasks::Tasks;
 use crate::types::page::markdown;
 use crate::urlencoded;
+use crate::version_links::{VersionLink, links_into_versions};
 use crate::version_rights::require_discard;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -286,6 +287,18 @@ impl PageRequest {
     /// When the merge cannot be planned.
     pub fn survey(&self, version: &Database, choice: &MergeChoice) -> Result<Survey, SurveyError> {
         Survey::by(&self.publisher, self.actor().clone(), self.asked.origin.clone(), version, choice)
+    }
+
+    /// The links into versions that a merge would publish.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn links_into_versions(
+        &self,
+        version: &Database,
+        plan: &MergePlan,
+    ) -> Result<Vec<VersionLink>, PageError> {
+        Ok(links_into_versions(version, plan, self.publisher.hosts())?)
     }
 
     /// Whether nobody can log in yet.

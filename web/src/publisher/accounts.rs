@@ -221,7 +221,12 @@ impl Publisher {
         if error.status() != StatusCode::UNAUTHORIZED || !is_browser || asked.shown.get().is_some() {
             return None;
         }
-        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max).ok()?;
+        self.to_log_in(asked).ok()
+    }
+
+    /// Leads to the form where people can log in, and from there back to what was asked for.
+    pub(super) fn to_log_in(&self, asked: &Asked) -> Result<Response<Body>, PublishError> {
+        let path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)?;
         let prefix = self.prefix(asked);
         let next = asked.with_query(path.to_url(&prefix));
         let mut url = prefix;
@@ -229,7 +234,7 @@ impl Publisher {
             push_step(&mut url, step);
         }
         push_step(&mut url, "@@login");
-        redirect_no_store(&with_next(url, &next)).ok()
+        redirect_no_store(&with_next(url, &next))
     }
 
     /// Whether a user may see an object.

@@ -154,7 +154,10 @@ impl Publisher {
         let uri = asked.logged_uri();
         let path: String = uri.path().chars().take(500).collect();
         let story = error.story();
-        if error.is_internal() {
+        if asked.state.is_some() {
+            // Nobody asked for it: whoever looks says himself what became of that.
+            tracing::debug!(id, path, error = story, "what was looked at fails");
+        } else if error.is_internal() {
             tracing::error!(id, path, error = story, "a request failed");
             let at_micros = self.database.now_micros();
             self.failures.add(InternalFailure { at_micros, id, path, story });

@@ -2,7 +2,8 @@
 //!
 //! A version is asked for by its own host, by `/@v/NAME/` before a path, or by the header `Bough-Version`. Until
 //! people can log in, versions are shown to those who sit at this machine; to others, on the version's host, by a preview link.
-//! To everybody else a version looks like a page that is not there, whether there is one of that name or not.
+//! To everybody else a version looks like a page that is not there, whether there is one of that name or not; at the
+//! pages that people work with, whoever is not known yet is asked to log in, at every name alike.
 //!
 //! # Invariants
 //! - Which line a public URL shows, no cookie decides: cookies are read on the hosts of versions only.
@@ -13,7 +14,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use bough_core::acquisition::containers;
 use bough_core::security::permission::{LIST, VERSIONS, VIEW};
 use bough_core::security::{Access, Actor, Principal, Roles, Within, user};
 use bough_core::snapshot::{Chain, ReadError, chain};
@@ -25,10 +27,13 @@ use bough_store::{Database, HistoryError, LineId, LineStatus};
 
 use super::Publisher;
 use super::deliver::redirect;
+use super::path::RequestPath;
 use super::visit::{Asked, Visit};
 use crate::error::PublishError;
 use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
+use crate::rest::{prefers_json, wants_problem};
+use crate::types::file;
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
@@ -83,6 +88,12 @@ impl Shown {
     }
 }
 
+/// What became of a version that is not called so any more.
+enum Renamed {
+    Known(Database, VersionInfo),
+    Elsewhere(Response<Body>),
+}
+
 impl Publisher {
     /// Whether the host that was asked for is a version's.
     pub(super) fn version_host(&self, authority: &str) -> Option<VersionHost> {
@@ -118,17 +129,80 @@ impl Publisher {
             }
             None => {
                 let Some(name) = address.version.or(header) else { return Ok(None) };
-                let Some(actor) = self.version_actor(asked)? else { return Err(PublishError::NotFound) };
+                let Some(actor) = self.version_actor(asked)? else {
+                    return self.keep_out(asked, address);
+                };
                 if address.version.is_some() && header.is_some_and(|header| header != name) {
                     return Err(PublishError::VersionTwice);
                 }
                 let way = if address.version.is_some() { Way::Path } else { Way::Header };
-                let (database, info) = self.version(name)?;
+                let (database, info) = match self.version(name) {
+                    Err(error @ PublishError::NoVersion { .. })
+                        if way == Way::Path && !wants_problem(asked) =>
+                    {
+                        match self.renamed(asked, address, name)? {
+                            None => return Err(error),
+                            Some(Renamed::Known(database, info)) => (database, info),
+                            Some(Renamed::Elsewhere(response)) => return Ok(Some(response)),
+                        }
+                    }
+                    Err(PublishError::Discarded(_)) if way == Way::Path && self.are_pages(address) => {
+                        let database = self.database.version(name).map_err(PublishError::Versions)?;
+                        let info = database.version_info().map_err(PublishError::Versions)?;
+                        (database, info)
+                    }
+                    found => found?,
+                };
                 Shown::of(database, info, way, actor)
             }
         };
         let _ = asked.shown.set(shown);
         Ok(None)
+    }
+
+    /// What somebody gets who may not see versions. At the pages that people work with, whoever is not known yet is asked
+    /// to log in: at every name alike, so that nobody learns which versions there are.
+    fn keep_out(&self, asked: &Asked, address: &Address<'_>) -> Result<Option<Response<Body>>, PublishError> {
+        if self.actor(asked).is_known() || !self.are_pages(address) {
+            return Err(PublishError::NotFound);
+        }
+        match asked.parts.method {
+            // What was typed into the form is kept by the browser, at the address that it comes back to.
+            Method::POST => self.to_log_in(asked).map(Some),
+            _ => Err(PublishError::LogIn),
+        }
+    }
+
+    /// Whether an address is one of the pages that the application adds.
+    fn are_pages(&self, address: &Address<'_>) -> bool {
+        let view = address.steps.iter().find_map(|step| step.strip_prefix("@@"));
+        view.is_some_and(|view| self.added.iter().any(|pages| pages.view() == view))
+    }
+
+    /// Where a version is that has another name by now. What is read is read there; a form is taken as if it had been
+    /// sent there, so that what was typed is not lost.
+    fn renamed(
+        &self,
+        asked: &Asked,
+        address: &Address<'_>,
+        name: &str,
+    ) -> Result<Option<Renamed>, PublishError> {
+        let renamed = self.database.version_once_named(name).map_err(HistoryError::from)?;
+        let Some(renamed) = renamed else { return Ok(None) };
+        let now = renamed.version_info().map_err(PublishError::Versions)?;
+        if asked.parts.method == Method::POST && self.are_pages(address) {
+            return Ok(Some(Renamed::Known(renamed, now)));
+        }
+        let mut path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)?;
+        match path.steps.iter_mut().skip_while(|step| *step != VERSION).nth(1) {
+            Some(step) => step.clone_from(&now.name),
+            None => return Err(PublishError::NotFound),
+        }
+        let url = asked.with_query(path.to_url(&self.prefix(asked)));
+        // The name may be another version's some day.
+        let mut response = redirect(StatusCode::SEE_OTHER, &url, false)?;
+        response.headers_mut().insert(CACHE_CONTROL, PRIVATE);
+        Ok(Some(Renamed::Elsewhere(response)))
     }
 
     /// As whom a request may see versions, none where it may not. Whoever asks may, by his permission; and as long as
@@ -208,6 +282,58 @@ impl Publisher {
         Ok((shown, link))
     }
 
+    /// What a preview link's page is dressed with, where that lies outside of what the link shows: files and images that
+    /// everybody may see in the version. Style sheets, scripts and fonts come as the version has them, like the
+    /// templates that the page acquires; images only where the public site shows the very same at that address, so that
+    /// no picture is seen before it is published. All else, pages above all, is not there.
+    pub(super) fn dress(
+        &self,
+        asked: &Asked,
+        visit: &Visit,
+        target: &Target,
+    ) -> Result<Option<Arc<Object>>, PublishError> {
+        let (Some(top), Target::Object(object)) = (&visit.only_below, target) else { return Ok(None) };
+        let is_file = object.is_a("file") || object.is_a("image");
+        if !is_file || prefers_json(asked.headers()) || is_below(&visit.snapshot, object.oid(), top)? {
+            return Ok(None);
+        }
+        // Outside of the part the holder has the rights of everybody, on every step of the way.
+        for step in containers(&visit.snapshot, object.oid())? {
+            if !visit.access.may_view(&step)? {
+                return Ok(None);
+            }
+        }
+        let name = object.place().map_or("", |place| place.name.as_str());
+        let media_type = file::media_type(object.text("content_type"), name, "application/octet-stream");
+        let is_dress = match Dress::of(&media_type) {
+            Dress::Design => true,
+            Dress::Image => self.is_public_as_it_is(visit, object)?,
+            Dress::None => false,
+        };
+        Ok(is_dress.then(|| Arc::clone(object)))
+    }
+
+    /// Whether the public site shows everybody the very same object at the same address.
+    fn is_public_as_it_is(&self, visit: &Visit, object: &Object) -> Result<bool, PublishError> {
+        let trunk = self.database.snapshot();
+        let Some(there) = trunk.object(object.oid())? else { return Ok(false) };
+        if ["data", "content_type"].iter().any(|name| there.attribute(name) != object.attribute(name)) {
+            return Ok(false);
+        }
+        let url = |snapshot: &_| visit.links.url(snapshot, visit.types(), object.oid());
+        if url(&trunk)? != url(&visit.snapshot)? {
+            return Ok(false);
+        }
+        let here: SharedSnapshot = Arc::new(trunk.clone());
+        let access = Access::new(Actor::anonymous(), Arc::clone(self.database.types()), here, None);
+        for step in containers(&trunk, object.oid())? {
+            if !access.may_view(&step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Lets the holder of a preview link in: with a cookie for this host, to what the link shows.
     fn open_preview(
         &self,
@@ -227,6 +353,25 @@ impl Publisher {
             HeaderValue::from_str(&cookie).map_err(|error| PublishError::Reply(error.to_string()))?;
         response.headers_mut().insert(SET_COOKIE, cookie);
         Ok(response)
+    }
+}
+
+/// What a file can be to a page that uses it.
+enum Dress {
+    Design,
+    Image,
+    None,
+}
+
+impl Dress {
+    fn of(media_type: &HeaderValue) -> Self {
+        let essence = media_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "text/css" | "text/javascript" | "application/javascript" => Self::Design,
+            font if font.starts_with("font/") => Self::Design,
+            image if image.starts_with("image/") => Self::Image,
+            _ => Self::None,
+        }
     }
 }
 

@@ -385,8 +385,12 @@ impl Publisher {
             visit = self.as_owner(asked, &visit)?;
         }
         let target = resolve(&visit.snapshot, visit.types(), &visit.top, address.steps)
-            .and_then(|target| line::within(&visit, target))
             .map_err(|error| Failure::at(error, &visit, visit.entry()))?;
+        if let Some(object) = self.dress(asked, &visit, &target)? {
+            return self.show(asked, visit, object, None);
+        }
+        let target =
+            line::within(&visit, target).map_err(|error| Failure::at(error, &visit, visit.entry()))?;
         let target = entitle::permitted(&visit, target, address.steps)?;
         self.answer_target(asked, visit, target, path.ends_in_slash)
     }
@@ -406,6 +410,11 @@ impl Publisher {
         } else {
             self.hosts.find(name)
         }
+    }
+
+    /// The hosts of the site.
+    pub(crate) fn hosts(&self) -> &HostTable {
+        &self.hosts
     }
 
     /// What every path of this host begins with.

@@ -10,7 +10,7 @@ use bough_core::{CellKey, Content, Oid, Snapshot as _};
 use bough_store::version::{
     Decided, Made, MergeChoice, MergePlan, Merged, Pick, VersionConflict, VersionError,
 };
-use bough_store::{Database, Kind, Snapshot};
+use bough_store::{Database, Kind, LineId, Snapshot};
 
 use super::call::{Answer, Call, cell_text, parse_cell, parse_name, parse_path};
 use super::dto::{Attribute, UndoBody, UndoLink};
@@ -21,6 +21,7 @@ use super::version::addressed;
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 use crate::survey::{PageChange, Survey};
+use crate::version_links::links_into_versions;
 use crate::version_names::first_unchanged;
 use crate::version_rights::{require_discard, require_management};
 
@@ -227,6 +228,7 @@ pub(super) fn forget(call: &Call<'_>) -> Result<Answer, PublishError> {
 /// Shows plans and conflicts with the states that bear on them.
 struct Shower<'a> {
     call: &'a Call<'a>,
+    database: Database,
     version: Snapshot,
     parent: Snapshot,
     base: Snapshot,
@@ -236,7 +238,7 @@ impl<'a> Shower<'a> {
     fn of(call: &'a Call<'a>, database: &Database) -> Result<Self, PublishError> {
         let parent = call.database().on(database.version_info()?.parent)?;
         let (version, parent, base) = (database.snapshot(), parent.snapshot(), database.base_snapshot()?);
-        Ok(Self { call, version, parent, base })
+        Ok(Self { call, database: database.clone(), version, parent, base })
     }
 
     /// Where the object is, or was.
@@ -376,6 +378,13 @@ impl<'a> Shower<'a> {
                 Notice::OrderOfParent(oid) => {
                     add(*oid, "both gave it another standing: it has the parent line's".to_owned())?;
                 }
+            }
+        }
+        if plan.into == LineId::TRUNK {
+            for link in links_into_versions(&self.database, plan, self.call.publisher.hosts())? {
+                let text =
+                    format!("its `{}` leads to {}, which visitors cannot follow", link.attribute, link.link);
+                add(link.oid, text)?;
             }
         }
         for (from, to) in &plan.dangling {

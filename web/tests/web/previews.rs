@@ -102,6 +102,75 @@ async fn a_link_lets_its_holder_see_what_it_is_for_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_page_that_a_link_shows_is_dressed_as_in_the_version_and_nothing_unpublished_comes_with_it() {
+    let (site, draft) = site_and_draft();
+    let hide = |at: &str| {
+        site.change(|tx| {
+            let oid = tx.at(&crate::site::path(at))?;
+            let roles = bough_core::security::Roles::named(["Manager"]);
+            let setting = bough_core::security::Setting { roles, acquire: false };
+            tx.set_permission(oid, &crate::site::name("View"), Some(setting))
+        });
+    };
+    site.put("/assets", "folder", &[]);
+    site.put("/hidden", "folder", &[]);
+    for at in [
+        "/style.css",
+        "/assets/font.woff2",
+        "/assets/logo.png",
+        "/assets/moved.png",
+        "/secret.css",
+        "/hidden/x.css",
+        "/assets/new-look.png",
+        "/paper.html",
+        "/prices.txt",
+    ] {
+        site.put_file(at, b"public");
+    }
+    hide("/secret.css");
+    hide("/hidden");
+    // The version is as old as the public site now, but for what is done in it.
+    draft.database.update(None, bough_store::Note::edit("test")).unwrap();
+    let data = |at: &str, bytes: &'static [u8]| {
+        draft.change(|tx| {
+            let oid = tx.at(&crate::site::path(at))?;
+            let data = tx.bytes(bytes).unwrap();
+            tx.set(oid, &crate::site::name("data"), Some(data))
+        });
+    };
+    data("/style.css", b"new design");
+    data("/assets/new-look.png", b"unpublished");
+    draft.put_file("/assets/product.png", b"unpublished");
+    draft.rename("/assets/moved.png", "/assets/elsewhere.png");
+    let cookie = follow(&site, HOST, &make(&draft, "/news").1).await;
+    for (uri, shown) in
+        [("/style.css", "new design"), ("/assets/font.woff2", "public"), ("/assets/logo.png", "public")]
+    {
+        let answer = ask(&site, "GET", HOST, uri, &cookie).await;
+        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, shown), "{uri}");
+        assert_eq!(answer.header("cache-control"), "private, no-store");
+        assert_eq!(ask(&site, "GET", HOST, uri, "").await.status, 404, "only for who has the link");
+        let json = [("host", HOST), ("cookie", &cookie), ("accept", "application/json")];
+        assert_eq!(site.ask_from(FOREIGN, "GET", uri, &json).await.status, 404, "{uri} as an object");
+    }
+    for uri in [
+        "/secret.css",
+        "/hidden/x.css",
+        "/assets/new-look.png",
+        "/assets/product.png",
+        "/assets/elsewhere.png",
+        "/paper.html",
+        "/prices.txt",
+        "/outside",
+        "/assets/",
+        "/",
+    ] {
+        let answer = ask(&site, "GET", HOST, uri, &cookie).await;
+        assert_eq!(answer.status, 404, "{uri}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_link_to_the_root_shows_the_whole_version() {
     let (site, draft) = site_and_draft();
     let cookie = follow(&site, HOST, &make(&draft, "/").1).await;
