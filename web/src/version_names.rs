@@ -21,7 +21,7 @@ pub fn version_of_key(site: &Database, key: &str) -> Result<Database, VersionErr
     let Some((name, number)) = key.split_once(BETWEEN) else { return site.version(key) };
     let named = site.versions()?.into_iter().filter(|info| info.name == name);
     match named.into_iter().find(|info| info.line.0.to_string() == number) {
-        Some(info) => Ok(site.on(info.line)?),
+        Some(info) => site.numbered_version(info.line),
         None => {
             Err(VersionError::NoSuchVersion { name: key.chars().take(60).collect(), similar: Vec::new() })
         }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::request::{SiteCommand, acts, commands};
 
 /// What the public site is called where a version could be named.
-const TRUNK: &str = "trunk";
+const TRUNK: &str = bough::store::version::TRUNK_NAME;
 
 const AFTER_HELP: &str = "\
 A version shows the whole site as it was when the version was made, with what is changed in it. Nobody else sees that.

@@ -104,21 +104,27 @@ impl Database {
         let named = all.iter().filter(|(_, epoch)| epoch.state.name == name);
         let found = named.max_by_key(|(line, epoch)| (epoch.state.status == LineStatus::Open, *line));
         match found {
-            Some((line, epoch)) => {
-                let version = self.on(*line)?;
-                let is_open = epoch.state.status == LineStatus::Open;
-                if !is_open && engine.view(*line, engine.head())?.ground < engine.horizon() {
-                    // It would show objects as of a time of which nothing is left.
-                    return Err(VersionError::PackedAway { name: name.into(), status: epoch.state.status });
-                }
-                Ok(version)
-            }
+            Some((line, _)) => self.numbered_version(*line),
             None => {
                 let open = all.iter().filter(|(_, epoch)| epoch.state.status == LineStatus::Open);
                 let similar = open.map(|(_, epoch)| epoch.state.name.clone()).take(20).collect();
                 Err(VersionError::NoSuchVersion { name: name.into(), similar })
             }
         }
+    }
+
+    /// A handle on the version of that number, which no other has.
+    ///
+    /// # Errors
+    /// When there is none; [`VersionError::PackedAway`] when nothing is left of what it held.
+    pub fn numbered_version(&self, line: LineId) -> Result<Self, VersionError> {
+        let engine = &self.inner.engine;
+        let LineState { name, status, .. } = LineState::clone(&engine.epoch(line)?.state);
+        if status != LineStatus::Open && engine.view(line, engine.head())?.ground < engine.horizon() {
+            // It would show objects as of a time of which nothing is left.
+            return Err(VersionError::PackedAway { name, status });
+        }
+        Ok(self.on(line)?)
     }
 
     /// What this version is.
