@@ -163,7 +163,7 @@ fn row(request: &PageRequest, message: &Object, is_version: bool) -> Result<Row,
         }
         State::Waiting { next_micros, tries, reason } => {
             let tried = format!("tried {}: {reason}", counted(u64::from(*tries), "time", "times"));
-            (("warn", "tried again"), next_micros.map(Time::of_micros), tried)
+            (("warn", "next try"), next_micros.map(Time::of_micros), tried)
         }
         State::Sent { at_micros } => (("good", "sent"), Some(Time::of_micros(*at_micros)), String::new()),
         State::Failed { at_micros, reason } => {
