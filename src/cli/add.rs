@@ -11,6 +11,7 @@ use super::cat::CONTENT;
 use super::failure::Failure;
 use super::request::{Feed, SiteCommand};
 use super::source::feed_one;
+use super::task::{check_times, tell_obstacles};
 use super::value::{Assignment, parse_assignment};
 
 /// Add an object of any type, with its content from a file
@@ -37,6 +38,7 @@ impl SiteCommand for Add {
         tx.add(&self.path, &self.type_name)?;
         for wanted in &self.set {
             let value = wanted.value(&**tx, tx.types(), &self.type_name)?;
+            check_times(&self.type_name, &self.path, &wanted.name, &value)?;
             tx.set(&self.path, &wanted.name, value)?;
         }
         if asker.item()?.is_some() {
@@ -45,6 +47,7 @@ impl SiteCommand for Add {
         }
         let sentence = format!("Added {} {}", self.type_name, self.path);
         let tid = site.database().commit(draft, asker.note(&sentence))?;
+        tell_obstacles(site, &self.path, asker)?;
         asker.wrote(tid, sentence)
     }
 

@@ -24,6 +24,11 @@ pub(crate) trait Asker {
     /// Who asks.
     fn principal(&self) -> &str;
 
+    /// Whether the site is being served meanwhile.
+    fn is_served(&self) -> bool {
+        false
+    }
+
     /// Under whose rights it is done; none where whoever asks holds the folder itself, and may everything.
     fn rights(&self) -> Option<&Rights> {
         None
@@ -190,6 +195,10 @@ impl Asker for There {
             self.writer.flush().map_err(|error| gone(&error))?;
         }
         Brought::read(&mut self.reader).map_err(|error| gone(&error))
+    }
+
+    fn is_served(&self) -> bool {
+        true
     }
 
     fn principal(&self) -> &str {

@@ -112,6 +112,15 @@ pub(crate) fn local(rfc3339: &str) -> String {
     }
 }
 
+/// The same in the zone of that name; in UTC where none is named.
+pub(crate) fn in_zone(rfc3339: &str, zone: &str) -> String {
+    let found = if zone.is_empty() { Ok(TimeZone::UTC) } else { TimeZone::get(zone) };
+    match (rfc3339.parse::<Timestamp>(), found) {
+        (Ok(moment), Ok(zone)) => moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%:z").to_string(),
+        _ => local(rfc3339),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::asker::Asker;
 use super::failure::Failure;
 use super::request::SiteCommand;
+use super::task::{check_times, tell_obstacles};
 use super::value::{Assignment, parse_assignment};
 
 const KINDS_HELP: &str = "\
@@ -39,8 +40,9 @@ impl SiteCommand for Set {
         let snapshot = site.database().snapshot();
         let mut values = Vec::new();
         for wanted in &self.set {
-            values
-                .push((wanted.name.as_str(), wanted.value(&snapshot, site.database().types(), &type_name)?));
+            let value = wanted.value(&snapshot, site.database().types(), &type_name)?;
+            check_times(&type_name, &self.path, &wanted.name, &value)?;
+            values.push((wanted.name.as_str(), value));
         }
         let written = site.write_noted(asker.note(&sentence), |tx: &mut Tx<'_>| {
             for (name, value) in &values {
@@ -48,6 +50,7 @@ impl SiteCommand for Set {
             }
             self.unset.iter().try_for_each(|name| tx.unset(&self.path, name))
         })?;
+        tell_obstacles(site, &self.path, asker)?;
         asker.wrote(written.tid, sentence)
     }
 

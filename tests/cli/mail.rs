@@ -37,6 +37,25 @@ fn case_33_messages_of_a_version_are_listed_there_and_held_after_the_merge() {
 }
 
 #[test]
+fn it_is_said_when_a_message_will_be_sent_and_when_it_is_tried_next() {
+    let site = Site::new();
+    // Nothing listens there.
+    let host = ["--set", "server=127.0.0.1", "--set", "port=9", "--set", "security=none"];
+    site.ok(&[&["add", "/mail", "--type", "mail_host", "--set", "from=site@example.org"], &host[..]].concat());
+    for name in ["/mail/a", "/mail/b"] {
+        site.ok(&["add", name, "--type", "message", "--set", "to=ann@example.org", "--set", "text=Come"]);
+    }
+    let told = site.ok(&["mail", "send", "/mail/a"]);
+    assert!(told.contains("/mail/a will be sent as soon as the site is served"), "{told}");
+    let _server = site.serve();
+    let told = site.ok(&["mail", "send", "/mail/b"]);
+    assert!(told.contains("/mail/b will be sent in a moment"), "{told}");
+    wait_until("it was tried", || {
+        site.ok(&["mail", "list", "/mail"]).lines().any(|line| line.contains("waiting, next try 2"))
+    });
+}
+
+#[test]
 fn a_server_logs_in_with_the_password_from_its_environment_and_sends_what_waited_while_it_was_down() {
     let (port, told) = mail_server();
     let site = Site::new();

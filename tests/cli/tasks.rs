@@ -36,8 +36,8 @@ fn a_task_is_run_as_its_owner_and_that_is_taken_back() {
 
         site.ok(&["user", "roles", "ann", "--remove", "Manager"]);
         assert!(site.fails(1, &["task", "run", "/t"]).contains("its owner may not: Edit content at /p"));
-        site.ok(&["set", "/t", "when=at half past eight"]);
-        assert!(site.ok(&["task", "list"]).contains("is no time for a task: write `at 08:00`"));
+        let refused = site.fails(2, &["set", "/t", "when=at half past eight"]);
+        assert!(refused.contains("is no time for a task: write `at 08:00`"), "{refused}");
         assert!(site.fails(2, &["task", "run", "/p"]).contains("expected a task, found a page"));
         site.fails(3, &["task", "history", "/none"]);
     });
@@ -69,4 +69,43 @@ fn a_server_runs_a_task_when_its_time_comes_and_the_next_one_what_was_missed() {
     assert_eq!(site.ok(&["cat", "/p", "title"]), "Before", "no command runs what is due");
     let _server = site.serve();
     wait_until("what was missed is done", || site.ok(&["cat", "/p", "title"]) == "After");
+}
+
+#[test]
+fn a_task_that_cannot_run_is_refused_or_told_of_when_it_is_written() {
+    in_both_ways(|site| {
+        seed(site);
+        for (set, why) in [
+            ("when=every 5x", "is no time for a task"),
+            ("zone=Nowhere/City", "there is no time zone `Nowhere/City`"),
+            ("when=cron 99 * * * *", "minute 0-59, hour 0-23"),
+        ] {
+            let refused = site.fails(2, &["set", "/t", set]);
+            assert!(refused.contains(why), "{set}: {refused}");
+            let refused = site.fails(2, &["add", "/t2", "--type", "task", "--set", set]);
+            assert!(refused.contains(why), "{set}: {refused}");
+        }
+        assert!(!site.ls("/").contains("t2"), "nothing was made");
+        let told = site.run(&["set", "/t", "run=nope"]).err;
+        assert!(told.contains("/t will not run as it is: /p has no method `nope`"), "{told}");
+        assert!(
+            told.contains("/t will not run until somebody owns it") && told.contains("owner /t USER"),
+            "{told}"
+        );
+        site.ok(&["owner", "/t", "ann"]);
+        assert_eq!(site.run(&["set", "/t", "run=set", "when=at 20:00"]).err, "");
+    });
+}
+
+#[test]
+fn the_times_of_a_task_are_told_in_its_zone() {
+    let site = Site::new();
+    seed(&site);
+    site.ok(&["owner", "/t", "ann"]);
+    site.ok(&["set", "/t", "when=at 20:00", "zone=Asia/Tokyo"]);
+    site.ok(&["task", "run", "/t"]);
+    let list = site.ok(&["task", "list"]);
+    assert!(list.contains(" 20:00:00+09:00"), "{list}");
+    let history = site.ok(&["task", "history", "/t"]);
+    assert!(history.contains("+09:00  done"), "{history}");
 }

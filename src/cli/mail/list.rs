@@ -71,7 +71,9 @@ impl SiteCommand for List {
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
         let Row { path, to, subject, state, time, why } = typed(row)?;
-        let time = time.map(|time| format!(" {}", local(&time))).unwrap_or_default();
+        let is_again = state == "waiting" && !why.is_empty();
+        let next = if is_again { ", next try" } else { "" };
+        let time = time.map(|time| format!("{next} {}", local(&time))).unwrap_or_default();
         let why = if why.is_empty() { why } else { format!(": {why}") };
         screen.line(&format!("{path}  {state}{time}{why}  {subject}  to {to}"))
     }

@@ -20,6 +20,8 @@ pub(crate) struct Send {
 #[derive(Debug, Serialize, Deserialize)]
 struct Row {
     path: String,
+    /// Whether a server is there that sends it.
+    is_served: bool,
 }
 
 impl SiteCommand for Send {
@@ -30,11 +32,12 @@ impl SiteCommand for Send {
             return Err(failure.advise(format!("bough mail list {}", quoted(&self.path))));
         }
         release(site.database(), message.oid()).map_err(|error| failed(&error))?;
-        asker.row(&Row { path: self.path.clone() })
+        asker.row(&Row { path: self.path.clone(), is_served: asker.is_served() })
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
-        let Row { path } = typed(row)?;
-        screen.line(&format!("{path} will be sent as soon as the site is served"))
+        let Row { path, is_served } = typed(row)?;
+        let when = if is_served { "in a moment" } else { "as soon as the site is served" };
+        screen.line(&format!("{path} will be sent {when}"))
     }
 }

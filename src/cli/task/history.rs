@@ -21,12 +21,12 @@ impl SiteCommand for History {
     fn execute(&self, site: &Site, asker: &mut dyn Asker) -> Result<(), Failure> {
         let (oid, path) = task_at(site, &self.path)?;
         let status = site.tasks().status(oid).map_err(|error| failed(&path, &error))?;
-        let runs = status.map(|status| status.runs).unwrap_or_default();
+        let (runs, zone) = status.map(|status| (status.runs, status.zone)).unwrap_or_default();
         if runs.is_empty() {
             let path = quoted(&path.to_string());
             return asker.send(Reply::Remark(format!("{path} never ran\n  try: bough task run {path}")));
         }
-        runs.iter().try_for_each(|run| asker.row(&RunRow::of(run)))
+        runs.iter().try_for_each(|run| asker.row(&RunRow::of(run, &zone)))
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {

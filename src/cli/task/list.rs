@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::RunRow;
 use crate::cli::asker::Asker;
 use crate::cli::failure::Failure;
-use crate::cli::moment::{local, rfc3339};
+use crate::cli::moment::{in_zone, rfc3339};
 use crate::cli::protocol::Reply;
 use crate::cli::request::{SiteCommand, typed};
 use crate::cli::rights::account_shown;
@@ -56,12 +56,12 @@ impl SiteCommand for List {
                 run: status.method,
                 on: status.on.map(|on| on.to_string()),
                 when: status.when,
-                zone: status.zone,
                 owner: status.owner.map(|owner| account_shown(site, owner)).transpose()?,
                 next: next.to_owned(),
                 at: at.map(rfc3339),
                 problem,
-                last: status.runs.first().map(RunRow::of),
+                last: status.runs.first().map(|run| RunRow::of(run, &status.zone)),
+                zone: status.zone,
             });
         }
         if rows.is_empty() {
@@ -74,7 +74,7 @@ impl SiteCommand for List {
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
         let row: TaskRow = typed(row)?;
-        let at = row.at.as_deref().map_or_else(String::new, local);
+        let at = row.at.as_deref().map_or_else(String::new, |at| in_zone(at, &row.zone));
         let next = match row.next.as_str() {
             "at" => format!("next {at}"),
             "again" => format!("failed; again {at}"),

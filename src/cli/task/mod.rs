@@ -4,13 +4,15 @@ mod history;
 mod list;
 mod run;
 
-use bough::core::{ObjectPath, Oid};
-use bough::web::tasks::{Outcome, Run as Ran, TaskError};
+use bough::core::{ObjectPath, Oid, Value};
+use bough::web::tasks::{Obstacles, Outcome, Run as Ran, TASK, TaskError, obstacles, times_problem};
 use bough::{Handle, Site};
 use serde::{Deserialize, Serialize};
 
+use super::asker::Asker;
 use super::failure::{Failure, quoted};
-use super::moment::{local, rfc3339};
+use super::moment::{in_zone, rfc3339};
+use super::protocol::Reply;
 use super::request::{SiteCommand, acts, commands};
 
 const AFTER_HELP: &str = "\
@@ -43,11 +45,43 @@ commands! {
 
 acts!(Task);
 
+/// Refuses times that no task can have.
+pub(super) fn check_times(
+    type_name: &str,
+    path: &str,
+    attribute: &str,
+    value: &Value,
+) -> Result<(), Failure> {
+    if type_name != TASK {
+        return Ok(());
+    }
+    match times_problem(attribute, value) {
+        None => Ok(()),
+        Some(why) => Err(Failure::usage(format!("cannot set `{attribute}` of {path}: {why}"))),
+    }
+}
+
+/// Says what keeps the task at a path from running; nothing where that is no task.
+pub(super) fn tell_obstacles(site: &Site, path: &str, asker: &mut dyn Asker) -> Result<(), Failure> {
+    let object = site.get(path)?;
+    let Obstacles { is_nobodys, problem } = obstacles(site.database(), object.oid())?;
+    if let Some(problem) = problem {
+        asker.send(Reply::Remark(format!("{path} will not run as it is: {problem}")))?;
+    }
+    if is_nobodys && object.type_name() == TASK {
+        let owner = format!("bough owner {} USER", quoted(path));
+        asker.send(Reply::Remark(format!("{path} will not run until somebody owns it\n  try: {owner}")))?;
+    }
+    Ok(())
+}
+
 /// A run, as every command shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunRow {
     /// When it began.
     started: String,
+    /// The time zone of the task; empty for UTC.
+    zone: String,
     took_micros: u64,
     /// When it was due; none where somebody asked for it.
     due: Option<String>,
@@ -62,13 +96,15 @@ pub(super) struct RunRow {
 }
 
 impl RunRow {
-    pub(super) fn of(run: &Ran) -> Self {
+    /// `zone` is the task's.
+    pub(super) fn of(run: &Ran, zone: &str) -> Self {
         let (failed, again) = match &run.outcome {
             Outcome::Failed { why, again } => (Some(why.clone()), *again),
             Outcome::Done { .. } => (None, false),
         };
         Self {
             started: rfc3339(run.started_micros),
+            zone: zone.to_owned(),
             took_micros: run.took_micros,
             due: run.due_micros.map(rfc3339),
             by: run.by.clone(),
@@ -86,14 +122,14 @@ impl RunRow {
             (None, None) => "done, and changed nothing".to_owned(),
         };
         let by = if self.by.is_empty() { String::new() } else { format!(", asked for by {}", self.by) };
-        format!("{}  {came}, in {} ms{by}", local(&self.started), self.took_micros / 1_000)
+        format!("{}  {came}, in {} ms{by}", in_zone(&self.started, &self.zone), self.took_micros / 1_000)
     }
 }
 
 /// The task at a path.
 fn task_at(site: &Site, path: &str) -> Result<(Oid, ObjectPath), Failure> {
     let object: Handle = site.get(path)?;
-    if object.type_name() != bough::web::tasks::TASK {
+    if object.type_name() != TASK {
         let found = object.type_name();
         let message = format!("cannot run `{path}`: expected a task, found a {found}");
         return Err(Failure::usage(message).advise("bough task list"));

@@ -62,15 +62,17 @@ impl Diff {
         let version = site.version(&self.name)?;
         let snapshot = version.database().snapshot();
         let mut sent = 0;
+        let mut after = None;
         loop {
-            let found = version.database().own_changes(sent, BATCH)?;
+            let found = version.database().own_part(after, BATCH)?;
             for delta in &found.objects {
                 asker.row(&delta_row(delta, &snapshot))?;
             }
             sent += found.objects.len();
-            if found.objects.is_empty() || sent >= found.total {
+            if found.next.is_none() {
                 return Ok(sent);
             }
+            after = found.next;
         }
     }
 }

@@ -57,7 +57,7 @@ impl SiteCommand for List {
         screen.line(&format!(
             "{:<20}{status}{of}  {owner:<8}  {}, {}{title}",
             row.key,
-            counted(row.objects, "object changed", "objects changed"),
+            row.objects_text("object changed", "objects changed"),
             behind_text(row.behind),
         ))
     }

@@ -11,11 +11,14 @@ use crate::cli::failure::{Code, Failure, quoted};
 use crate::cli::moment::{local, rfc3339};
 pub(super) use crate::cli::next::{Next, next, print_next};
 use crate::cli::request::typed;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, counted};
 use crate::cli::value::{in_words, paths_in};
 
 /// More commits of the parent line than this are not counted.
 pub(super) const BEHIND_MAX: usize = 10_000;
+
+/// No more objects than this are looked at to say how many a version changed.
+const OBJECTS_MAX: usize = 1_000;
 
 /// A version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,8 +38,10 @@ pub(super) struct VersionRow {
     pub(super) base_time: String,
     pub(super) opened: Option<MadeRow>,
     pub(super) changed: Option<MadeRow>,
-    /// How many objects it changed.
+    /// How many objects it changed, counted up to a bound.
     pub(super) objects: u64,
+    /// Whether there may be more of them.
+    pub(super) has_more_objects: bool,
     /// How many commits the parent line has got since the base.
     pub(super) behind: u64,
 }
@@ -54,6 +59,7 @@ impl VersionRow {
     /// `all` are the versions that there are.
     pub(super) fn of(site: &Site, info: &VersionInfo, all: &[VersionInfo]) -> Result<Self, Failure> {
         let database = site.database().on(info.line).map_err(bough::store::version::VersionError::from)?;
+        let part = database.own_part(None, OBJECTS_MAX)?;
         let made = |tid: Tid| database.commit_record(tid).ok().map(|record| MadeRow::of_commit(&record));
         Ok(Self {
             name: info.name.clone(),
@@ -67,9 +73,16 @@ impl VersionRow {
             base_time: rfc3339(info.base.as_micros()),
             opened: made(info.opened),
             changed: made(info.changed),
-            objects: database.own_changes(0, 0)?.total as u64,
+            objects: part.objects.len() as u64,
+            has_more_objects: part.next.is_some(),
             behind: database.commits_behind(BEHIND_MAX)? as u64,
         })
+    }
+
+    /// How many objects it changed, for people.
+    pub(super) fn objects_text(&self, one: &str, many: &str) -> String {
+        let least = if self.has_more_objects { "at least " } else { "" };
+        format!("{least}{}", counted(self.objects, one, many))
     }
 
     /// The line that it is merged into, for people.

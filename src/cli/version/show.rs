@@ -112,7 +112,7 @@ fn overlap(version: &Version, places: &Places, asker: &mut dyn Asker) -> Result<
 
 fn what_next(row: &VersionRow, unsettled: usize) -> Vec<Next> {
     let name = &row.name;
-    if row.objects == 0 {
+    if row.objects == 0 && !row.has_more_objects {
         let mut all = vec![next("change things in it with", format!("set PATH NAME=VALUE --version {name}"))];
         if row.behind > 0 {
             all.push(next("bring it up to date with", format!("version update {name}")));
@@ -145,5 +145,5 @@ fn print_version(row: &VersionRow, screen: &mut Screen) -> Result<(), Failure> {
     let base_time = local(&row.base_time);
     screen.line(&format!("  base          {} ({base_time}) of {}", row.base, row.parent_text()))?;
     screen.line(&format!("  that is       {}", behind_text(row.behind)))?;
-    screen.line(&format!("  it changed    {}", counted(row.objects, "object", "objects")))
+    screen.line(&format!("  it changed    {}", row.objects_text("object", "objects")))
 }

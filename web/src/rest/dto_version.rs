@@ -24,8 +24,10 @@ pub(super) struct Version {
     pub(super) opened: String,
     /// The last commit on it.
     pub(super) changed: String,
-    /// How many objects it changed.
+    /// How many objects it changed, counted up to 1,000 that were ever written to in it.
     pub(super) objects: usize,
+    /// Whether there may be more of them.
+    pub(super) has_more_objects: bool,
     /// How many commits the parent line has got since the base, counted up to 10,000.
     pub(super) behind: usize,
     /// Where it is described.
@@ -148,8 +150,10 @@ pub(super) struct Plan {
     pub(super) denied: Vec<Denied>,
     /// How much else he may not do: what he may not see, and what is too much to name.
     pub(super) denied_unseen: usize,
-    /// With any, nothing is done.
+    /// With any, nothing is done. The first 100; all are at `@@versions/NAME/conflicts`.
     pub(super) conflicts: Vec<Conflict>,
+    pub(super) conflicts_total: usize,
+    /// The first 100.
     pub(super) settled: Vec<Conflict>,
     pub(super) notices: Vec<Notice>,
     /// How to take it back.
@@ -204,6 +208,8 @@ pub(super) struct ChangedPage {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Conflicts {
     pub(super) items: Vec<Conflict>,
+    /// Where to go on; none where these are the last.
+    pub(super) next: Option<String>,
 }
 
 /// Something about which a version and its parent line do not agree.

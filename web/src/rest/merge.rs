@@ -17,7 +17,7 @@ use super::dto::{Attribute, UndoBody, UndoLink};
 use super::dto_version as dto;
 use super::undo::Sides;
 use super::value::{Reader, Wanted, find_from, rfc3339};
-use super::version::addressed;
+use super::version::{addressed, part_url};
 use crate::error::PublishError;
 use crate::problem::{Code, Problem};
 use crate::survey::{PageChange, Survey};
@@ -27,6 +27,8 @@ use crate::version_rights::{require_discard, require_management};
 
 /// How long one answer looks at pages before it says where to go on.
 const LOOKS_FOR: Duration = Duration::from_secs(5);
+/// How many conflicts a plan tells.
+const CONFLICTS_MAX: usize = 100;
 /// How many changes that are not allowed are named.
 const DENIALS_MAX: usize = 100;
 /// How many objects inside a deleted one are named.
@@ -142,7 +144,20 @@ fn require_changed(database: &Database, picks: &[Pick]) -> Result<(), PublishErr
 pub(super) fn conflicts(call: &Call<'_>) -> Result<Answer, PublishError> {
     let (database, _) = addressed(call)?;
     let shower = Shower::of(call, &database)?;
-    Answer::ok(&dto::Conflicts { items: shower.conflicts(&database.conflicts()?)? })
+    let limit = call.number("limit", 100, 500)?.max(1);
+    let all = database.conflicts()?;
+    let begin = match call.query("after") {
+        None => 0,
+        Some(after) => {
+            let at = all.iter().position(|conflict| conflict.id == after);
+            let gone = || Problem::new(Code::Argument, "`after` is no conflict any more: begin anew");
+            at.ok_or_else(gone)? + 1
+        }
+    };
+    let part: Vec<VersionConflict> = all[begin..].iter().take(limit).cloned().collect();
+    let last = part.last().filter(|_| begin + part.len() < all.len());
+    let next = last.map(|last| part_url(call, "conflicts", limit, &last.id)).transpose()?;
+    Answer::ok(&dto::Conflicts { items: shower.conflicts(&part)?, next })
 }
 
 /// `PUT /@@versions/NAME/conflicts/ID`.
@@ -158,7 +173,7 @@ pub(super) fn resolve(call: &Call<'_>) -> Result<Answer, PublishError> {
     database.resolve(id, Some(chosen), &call.note("", Kind::Edit).principal)?;
     let now = database.conflicts()?;
     let now: Vec<VersionConflict> = now.into_iter().filter(|conflict| conflict.id == id).collect();
-    Answer::ok(&dto::Conflicts { items: shower.conflicts(&now)? })
+    Answer::ok(&dto::Conflicts { items: shower.conflicts(&now)?, next: None })
 }
 
 /// `POST /@@versions/NAME/conflicts`.
@@ -223,6 +238,11 @@ pub(super) fn forget(call: &Call<'_>) -> Result<Answer, PublishError> {
     let (database, _) = addressed(call)?;
     database.resolve(call.steps[1], None, &call.note("", Kind::Edit).principal)?;
     Answer::ok(&dto::Done { commit: None, sentence: "The decision is taken back".to_owned() })
+}
+
+/// Those of many conflicts that a plan tells.
+fn first(conflicts: &[VersionConflict]) -> &[VersionConflict] {
+    &conflicts[..conflicts.len().min(CONFLICTS_MAX)]
 }
 
 /// Shows plans and conflicts with the states that bear on them.
@@ -299,7 +319,7 @@ impl<'a> Shower<'a> {
                 Answer::ok(&self.plan(&merged.plan, tid, sentence)?)
             }
             Err(VersionError::Conflicts(plan)) => {
-                let conflicts = serde_json::to_value(self.conflicts(&plan.conflicts)?);
+                let conflicts = serde_json::to_value(self.conflicts(first(&plan.conflicts))?);
                 let conflicts = conflicts.map_err(|error| PublishError::Reply(error.to_string()))?;
                 let detail = format!("{} conflict(s) have to be settled first", plan.conflicts.len());
                 let problem = Problem::new(Code::Unsettled, detail).with("conflicts", conflicts);
@@ -332,8 +352,9 @@ impl<'a> Shower<'a> {
             urls: sides.urls(&plan.urls)?,
             denied,
             denied_unseen,
-            conflicts: self.conflicts(&plan.conflicts)?,
-            settled: self.conflicts(&plan.settled)?,
+            conflicts: self.conflicts(first(&plan.conflicts))?,
+            conflicts_total: plan.conflicts.len(),
+            settled: self.conflicts(first(&plan.settled))?,
             notices: self.notices(plan)?,
             undo,
         })

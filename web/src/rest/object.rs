@@ -18,6 +18,7 @@ use crate::problem::{Code, Problem};
 use crate::publisher::deliver::{Document, Payload};
 use crate::publisher::links::is_container;
 use crate::publisher::receive::media_essence;
+use crate::tasks::{TASK, times_problem};
 
 /// What all attributes of an object may take in one answer; those behind that are left out, with a link.
 const SHOWN_BYTES_MAX: usize = 8 << 20;
@@ -276,10 +277,17 @@ fn read_all(
     for (name, json) in attributes {
         let attribute = parse_name(name)?;
         let declared = schema.and_then(|schema| schema.attribute(name)).map(|spec| spec.kind);
-        let value = reader.read(json, declared).map_err(|problem| {
+        let refused = |problem: String| {
             let pointer = format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
             Problem::new(Code::Value, format!("cannot set `{name}`: {problem}")).with("pointer", pointer)
-        })?;
+        };
+        let value = reader.read(json, declared).map_err(refused)?;
+        if type_name.as_str() == TASK
+            && let Wanted::Value(value) = &value
+            && let Some(problem) = times_problem(name, value)
+        {
+            return Err(refused(problem).into());
+        }
         values.push((attribute, value));
     }
     Ok(values)

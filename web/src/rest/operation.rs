@@ -63,6 +63,7 @@ pub(super) struct Operation {
 }
 
 const LIMIT: (&str, &str) = ("limit", "How many at most.");
+const AFTER: (&str, &str) = ("after", "Where to go on; taken from `next`.");
 const SKIP: (&str, &str) = ("skip", "How many to leave out; taken from `next`.");
 
 macro_rules! operations {
@@ -221,14 +222,15 @@ operations! {
         by version::change;
     get_version_diff GET Top Some("versions"), ["{version}" "diff"]
         "What a version changed against its base."
-        needs Some(VERSIONS); query [LIMIT, SKIP] takes Takes::Nothing; gives Gives::Json(of::<dto::Differences>); by version::diff;
+        needs Some(VERSIONS); query [LIMIT, AFTER] takes Takes::Nothing; gives Gives::Json(of::<dto::Differences>); by version::diff;
     update_version POST Top Some("versions"), ["{version}" "update"]
         "Bring a version up to its parent line; or say what that would do."
         needs Some(VERSIONS); query [] takes Takes::MaybeJson(of::<dto_version::Update>); gives Gives::Json(of::<dto_version::Plan>);
         by merge::update;
     list_conflicts GET Top Some("versions"), ["{version}" "conflicts"]
         "What both a version and its parent line changed, and how to settle it."
-        needs Some(VERSIONS); query [] takes Takes::Nothing; gives Gives::Json(of::<dto_version::Conflicts>); by merge::conflicts;
+        needs Some(VERSIONS); query [LIMIT, AFTER] takes Takes::Nothing; gives Gives::Json(of::<dto_version::Conflicts>);
+        by merge::conflicts;
     resolve_conflicts POST Top Some("versions"), ["{version}" "conflicts"]
         "Settle many conflicts alike, all of them or none; or say what that would do."
         needs Some(VERSIONS); query [] takes Takes::Json(of::<dto_version::Decisions>); gives Gives::Json(of::<dto_version::Decided>);

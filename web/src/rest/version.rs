@@ -17,6 +17,8 @@ use crate::version_hosts::VersionHosts;
 use crate::version_names::{version_key, version_key_with_number, version_of_key, versions_to_reopen};
 use crate::version_rights::{no_version_owner, require_management};
 
+/// No more objects than this are looked at to say how many a version changed.
+const OBJECTS_MAX: usize = 1_000;
 /// More commits of the parent line than this are not counted.
 const BEHIND_MAX: usize = 10_000;
 /// How many versions of one name are told.
@@ -34,6 +36,7 @@ pub(super) fn addressed(call: &Call<'_>) -> Result<(Database, VersionInfo), Publ
 /// `all` are the versions that there are.
 fn described(call: &Call<'_>, info: &VersionInfo, all: &[VersionInfo]) -> Result<dto::Version, PublishError> {
     let database = call.database().on(info.line)?;
+    let part = database.own_part(None, OBJECTS_MAX)?;
     let mut href = call.top_url("versions");
     push_step(&mut href, &version_key(all, info));
     Ok(dto::Version {
@@ -46,7 +49,8 @@ fn described(call: &Call<'_>, info: &VersionInfo, all: &[VersionInfo]) -> Result
         base: info.base.to_string(),
         opened: info.opened.to_string(),
         changed: info.changed.to_string(),
-        objects: database.own_changes(0, 0)?.total,
+        objects: part.objects.len(),
+        has_more_objects: part.next.is_some(),
         behind: database.commits_behind(BEHIND_MAX)?,
         href,
         site: format!("/@v/{}/", info.name),
@@ -169,10 +173,10 @@ fn done(commit: Option<String>, sentence: &str) -> Result<Answer, PublishError> 
 
 /// `GET /@@versions/NAME/diff`.
 pub(super) fn diff(call: &Call<'_>) -> Result<Answer, PublishError> {
-    let (database, info) = addressed(call)?;
+    let (database, _) = addressed(call)?;
     let limit = call.number("limit", 50, 500)?.max(1);
-    let skip = call.number("skip", 0, usize::MAX >> 1)?;
-    let found = database.own_changes(skip, limit)?;
+    let after = call.query("after").map(|text| call.oid(text)).transpose()?;
+    let found = database.own_part(after, limit)?;
     let snapshot = database.snapshot();
     let access = call.access_to(&snapshot);
     let mut items = Vec::new();
@@ -181,10 +185,20 @@ pub(super) fn diff(call: &Call<'_>) -> Result<Answer, PublishError> {
             items.push(history::difference(call, delta, &snapshot)?);
         }
     }
-    let has_more = skip + found.objects.len() < found.total;
-    let view = format!("versions/{}/diff", info.name);
-    let next = has_more.then(|| history::next_url(call, &view, limit, skip + limit)).transpose()?;
+    let url = |oid: Oid| part_url(call, "diff", limit, &oid.to_string());
+    let next = found.next.map(url).transpose()?;
     Answer::ok(&super::dto::Differences { items, next })
+}
+
+/// Where a list about the version goes on.
+pub(super) fn part_url(
+    call: &Call<'_>,
+    list: &str,
+    limit: usize,
+    after: &str,
+) -> Result<String, PublishError> {
+    let url = call.view_url(call.object.oid(), &format!("versions/{}/{list}", call.steps[0]))?;
+    Ok(format!("{url}?limit={limit}&after={after}"))
 }
 
 /// `GET /@@versions/NAME/links`.

@@ -35,7 +35,7 @@ use bough_store::{Database, LineId};
 use parking_lot::Mutex;
 
 use self::list::List;
-pub use self::run::TaskError;
+pub use self::run::{Obstacles, TaskError, obstacles};
 pub use self::runs::{Outcome, Run};
 pub use self::scheduler::Scheduler;
 pub use self::status::{Next, TaskStatus};
@@ -44,6 +44,16 @@ pub use self::status::{Next, TaskStatus};
 pub const TASK: &str = "task";
 /// The method that runs one at once.
 pub const RUN: &str = "run";
+
+/// Why a task could not know its times if this attribute had this value; none where it can.
+pub fn times_problem(attribute: &str, value: &Value) -> Option<String> {
+    let read = match attribute {
+        "when" => value.as_text().map(|text| when::When::parse(text).map(drop)),
+        "zone" => value.as_text().map(|text| when::zone(text).map(drop)),
+        _ => None,
+    };
+    read?.err().map(|error| error.to_string())
+}
 
 /// The tasks of a site. Clones know of each other's runs; all at work on one site must be clones of one another.
 #[derive(Clone)]

@@ -307,6 +307,34 @@ fn in_full(error: &TaskError) -> String {
     text
 }
 
+/// What keeps a task from running whenever it is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// Whether nobody owns it, with whose rights it would run.
+    pub is_nobodys: bool,
+    /// What is wrong with what it shall do.
+    pub problem: Option<String>,
+}
+
+/// What keeps an object of a line from running, as it is now; nothing where it is no task.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn obstacles(line: &Database, oid: Oid) -> Result<Obstacles, ReadError> {
+    let snapshot = line.snapshot();
+    let Some(object) = snapshot.object(oid)? else { return Ok(Obstacles::default()) };
+    let Some(task) = Task::of(&snapshot, &object)? else { return Ok(Obstacles::default()) };
+    let here: SharedSnapshot = Arc::new(snapshot.clone());
+    // Rights are the owner's, and looked at when it runs.
+    let access = Access::new(Actor::system(), Arc::clone(line.types()), here, None);
+    let problem = match Work::of(line, &snapshot, &access, &task) {
+        Ok(_) => None,
+        Err(TaskError::Read(error)) => return Err(error),
+        Err(error) => Some(error.to_string()),
+    };
+    Ok(Obstacles { is_nobodys: task.owner.is_none(), problem })
+}
+
 /// What a task is to do, as far as that is there and its owner may.
 struct Work {
     on_path: ObjectPath,

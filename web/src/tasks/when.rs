@@ -27,6 +27,9 @@ const TEXT_BYTES_MAX: usize = 200;
 /// The closest that two runs may be due: each is a commit.
 const EVERY_SECS_MIN: u64 = 10;
 const EVERY_SECS_MAX: u64 = 366 * 86_400;
+/// What the fields of a schedule by cron hold.
+const CRON_FIELDS: &str = "minute 0-59, hour 0-23, day 1-31, month 1-12, day of the week 0-7; each a number, `*`, `1,2`, \
+     `1-5` or `*/10`";
 /// How far ahead is looked for a time by cron, in years: a leap day can be eight years away.
 const YEARS_AHEAD: i64 = 9;
 
@@ -138,7 +141,7 @@ fn cron(text: &str) -> Result<When, WhenError> {
     if text.split_whitespace().count() != 5 {
         return Err(refused("it has five fields: minute, hour, day, month, day of the week".into()));
     }
-    let cron = parser.parse(text).map_err(|error| refused(error.to_string()))?;
+    let cron = parser.parse(text).map_err(|_| refused(CRON_FIELDS.into()))?;
     Ok(When::Cron(Box::new(cron)))
 }
 

@@ -314,3 +314,19 @@ async fn objects_are_found_by_parts_in_the_order_of_the_tree() {
     assert_eq!(find("with=format=markdown&name=x*").await, "/news/deep/x.md");
     assert_eq!(find("with=format=html").await, "/news/a /other.md", "the default counts");
 }
+
+#[tokio::test]
+async fn a_task_is_given_only_times_that_it_can_have() {
+    let site = TestSite::new();
+    let task = |when: &str, zone: &str| json!({ "type": "task", "name": "t", "attributes": { "when": when, "zone": zone } });
+    for (when, zone, why) in [
+        ("every 5x", "", "is no time for a task"),
+        ("cron 99 * * * *", "", "minute 0-59"),
+        ("at 20:00", "Nowhere/City", "there is no time zone"),
+    ] {
+        let refused = site.tell("POST", "/", task(when, zone)).await;
+        assert_eq!(refused.problem(), (422, "value".into()), "{when} {zone}: {}", refused.text());
+        assert!(refused.text().contains(why), "{}", refused.text());
+    }
+    site.done("POST", "/", task("at 20:00", "Europe/Berlin")).await;
+}

@@ -1,9 +1,13 @@
 //! Versions: made, written to, compared, merged, thrown away.
 
+use std::collections::BTreeSet;
+
+use bough_core::Oid;
+use bough_store::Note;
 use serde_json::json;
 
 use super::{ACCEPT, JSON};
-use crate::site::TestSite;
+use crate::site::{Failed, TestSite, name};
 
 const IN_DRAFT: (&str, &str) = ("bough-version", "draft");
 
@@ -269,4 +273,43 @@ async fn no_version_begins_in_the_future_or_before_the_site() {
         let detail = refused.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains(word), "{at}: {detail}");
     }
+}
+
+#[tokio::test]
+async fn what_is_long_about_a_version_comes_in_parts() {
+    let site = site().await;
+    let version = site.database.version("draft").unwrap();
+    let many = version.write(Note::edit("many"), |draft| {
+        for nth in 0..1_005 {
+            draft.add(Oid::ROOT, &name(&format!("n{nth}")), &name("page"), [])?;
+        }
+        Ok::<_, Failed>(())
+    });
+    many.unwrap();
+    let listed = site.read("/@@versions").await["items"][0].clone();
+    assert_eq!((&listed["objects"], &listed["has_more_objects"]), (&json!(1_000), &json!(true)));
+
+    for nth in 0..120 {
+        site.put(&format!("/n{nth}"), "page", &[]);
+    }
+    let parts = async |uri: &str, key: &str| {
+        let (mut next, mut found, mut parts) = (Some(uri.to_owned()), BTreeSet::new(), Vec::new());
+        while let Some(uri) = next {
+            let part = site.read(&uri).await;
+            let items = part["items"].as_array().unwrap();
+            found.extend(items.iter().map(|item| item[key].as_str().unwrap().to_owned()));
+            parts.push(items.len());
+            next = part["next"].as_str().map(str::to_owned);
+        }
+        (found.len(), parts)
+    };
+    assert_eq!(parts("/@@versions/draft/diff?limit=400", "oid").await, (1_005, vec![400, 400, 205]));
+    assert_eq!(parts("/@@versions/draft/conflicts?limit=50", "id").await, (120, vec![50, 50, 20]));
+    let plan = site.done("POST", "/@@versions/draft/merge", json!({ "preview": true })).await;
+    assert_eq!((plan["conflicts"].as_array().unwrap().len(), &plan["conflicts_total"]), (100, &json!(120)));
+    let refused = site.tell("POST", "/@@versions/draft/merge", json!({})).await.json();
+    assert_eq!(refused["conflicts"].as_array().unwrap().len(), 100);
+    assert!(refused["detail"].as_str().unwrap().starts_with("120 conflict"), "{}", refused["detail"]);
+    let gone = site.send("GET", "/@@versions/draft/conflicts?after=0badc0de", &[ACCEPT], "").await;
+    assert_eq!(gone.problem(), (400, "argument".into()));
 }
