@@ -98,6 +98,11 @@ impl AdminUi {
     /// Which page a request is for.
     fn route(&self, request: &PageRequest, steps: &[&str]) -> Result<PageAnswer, PageError> {
         if request.is_version_host() {
+            if !request.is_post()
+                && let Some(url) = request.url_on_public_host()?
+            {
+                return Ok(PageAnswer::SeeOther(url));
+            }
             return Err(PageError::refused(
                 "the management pages are on the site's own host: there, a version is managed below /@v/NAME/",
             ));

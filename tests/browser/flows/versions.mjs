@@ -229,4 +229,57 @@ export const flows = [
       expect.match(await page.textContent("main"), /Merging all of it changes 1 object/);
     },
   },
+  {
+    name: "looking for pages that change writes no failed requests into the log",
+    async run({ page, expect, login, cli, printed }) {
+      cli(["version", "create", "looking"]);
+      cli(["set", "/style.css", "content_type=text/css", "--version", "looking"]);
+      cli(["set", "/layout.html", "title=Layout", "--version", "looking"]);
+      await login();
+      await page.goto("/@@manage/versions/looking/pages");
+      expect.match(await page.textContent("main"), /Looked at/);
+      expect.doesNotMatch(printed(), /a request failed/);
+    },
+  },
+  {
+    name: "what was typed in a version is there again after the session ended",
+    async run({ page, context, expect, login, cli }) {
+      cli(["add", "/typed", "--type", "page", "--set", "title=Typed"]);
+      cli(["version", "create", "typing"]);
+      await login();
+      const edit = "/@v/typing/typed/@@manage/edit";
+      await page.goto(edit);
+      await page.getByLabel("Title").fill("Typed with care");
+      await context.clearCookies();
+      await page.click(".main-action");
+      await page.waitForSelector("[name=password]");
+      await page.fill("[name=name]", "admin");
+      await page.fill("[name=password]", "admin-password");
+      await page.press("[name=password]", "Enter");
+      await page.waitForURL((url) => decodeURIComponent(url.pathname) === edit);
+      await page.click("text=Put it in again");
+      await page.click(".main-action");
+      await page.waitForSelector("text=Changed title of /typed.");
+      expect.equal(await page.getByLabel("Title").inputValue(), "Typed with care");
+    },
+  },
+  {
+    name: "on a phone nothing of the lists and tabs is cut off",
+    narrow: true,
+    async run({ page, expect, login, axe, cli }) {
+      cli(["version", "create", "phone", "--title", "Averylongtitlewithoutaspace".repeat(6)]);
+      cli(["set", "/about", "title=Ours", "--version", "phone"]);
+      cli(["set", "/about", "title=Theirs"]);
+      cli(["version", "link", "phone", "--path", "/about", "--label", "For Ana, who looks at it on the way"]);
+      cli(["add", "/a-task-with-a-long-name-for-narrow-places", "--type", "task", "--set", "run=set", "--set", "on:reference=/about", "--set", "when=at 20:00"]);
+      await login();
+      const one = "/@@manage/versions/phone";
+      for (const at of ["/@@manage/versions", one, `${one}/conflicts`, `${one}/links`, `${one}/settings`, "/@@manage/schedule", "/a-task-with-a-long-name-for-narrow-places/@@manage/schedule"]) {
+        await page.goto(at);
+        const cut = await page.locator(".table, .tabs, .tabs a").evaluateAll((all) => all.filter((it) => it.scrollWidth > it.clientWidth + 1 || it.getBoundingClientRect().right > innerWidth).map((it) => it.className || it.textContent));
+        expect.deepEqual(cut, [], at);
+        await axe();
+      }
+    },
+  },
 ];

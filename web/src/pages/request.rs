@@ -251,6 +251,14 @@ impl PageRequest {
         self.asked.version_host.is_some()
     }
 
+    /// The same page on the site's own host, where this is the host of a version and that is known.
+    ///
+    /// # Errors
+    /// When the address cannot be read.
+    pub fn url_on_public_host(&self) -> Result<Option<String>, PageError> {
+        Ok(self.publisher.url_on_public_host(&self.asked)?)
+    }
+
     // Who asks.
 
     /// What whoever asks may do.

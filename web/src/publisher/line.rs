@@ -34,6 +34,7 @@ use crate::hosts::{host_name, is_local};
 use crate::preview::{PreviewLink, STEP, Verdict, judge};
 use crate::rest::{prefers_json, wants_problem};
 use crate::types::file;
+use crate::version_hosts::VersionHosts;
 
 /// The header by which a client asks for a version, and by which an answer says which one it shows.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("bough-version");
@@ -117,7 +118,13 @@ impl Publisher {
                 {
                     return self.open_preview(asked, host, token).map(Some);
                 }
-                let shown = self.enter_host(asked, host)?;
+                let shown = match self.enter_host(asked, host) {
+                    Err(PublishError::NotFound) if is_browser(asked) && !self.actor(asked).is_known() => {
+                        let url = self.url_on_public_host(asked)?.ok_or(PublishError::NotFound)?;
+                        return redirect(StatusCode::SEE_OTHER, &url, false).map(Some);
+                    }
+                    shown => shown?,
+                };
                 if address.version.is_some() || header.is_some_and(|header| header != shown.name) {
                     return Err(PublishError::VersionTwice);
                 }
@@ -160,10 +167,11 @@ impl Publisher {
         Ok(None)
     }
 
-    /// What somebody gets who may not see versions. At the pages that people work with, whoever is not known yet is asked
-    /// to log in: at every name alike, so that nobody learns which versions there are.
+    /// What somebody gets who may not see versions. A browser, and whoever asks for the pages that people work with, is
+    /// asked to log in where nobody is known yet: at every name alike, so that nobody learns which versions there are.
     fn keep_out(&self, asked: &Asked, address: &Address<'_>) -> Result<Option<Response<Body>>, PublishError> {
-        if self.actor(asked).is_known() || !self.are_pages(address) {
+        let asks = self.are_pages(address) || (address.version.is_some() && is_browser(asked));
+        if self.actor(asked).is_known() || !asks {
             return Err(PublishError::NotFound);
         }
         match asked.parts.method {
@@ -171,6 +179,33 @@ impl Publisher {
             Method::POST => self.to_log_in(asked).map(Some),
             _ => Err(PublishError::LogIn),
         }
+    }
+
+    /// Where people find on the site's own host what they asked the host of a version for: nobody can log in on that, as
+    /// a session is one host's. At every name alike. None where it is not known which host that is.
+    pub(crate) fn url_on_public_host(&self, asked: &Asked) -> Result<Option<String>, PublishError> {
+        let Some(version) = &asked.version_host else { return Ok(None) };
+        let authority = &asked.origin.authority;
+        let base = match &self.hosts.of_versions().base_url {
+            Some(base) => base.to_string(),
+            None if VersionHosts::LOCAL.version_in(&host_name_in_small(authority)).is_some() => {
+                let scheme = if asked.origin.is_https { "https" } else { "http" };
+                let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+                let port = if port.is_empty() { String::new() } else { format!(":{port}") };
+                format!("{scheme}://localhost{port}")
+            }
+            None => return Ok(None),
+        };
+        let mut path = RequestPath::parse(asked.parts.uri.path(), self.limits.path_bytes_max)?;
+        if path.steps.last().is_some_and(|last| last.starts_with("@@") && last.len() > 2)
+            && !self.are_pages(&Address::of(&path.steps))
+        {
+            // A view of the site's own, as to log in, leads to the page that it stands at.
+            path.steps.pop();
+        }
+        path.steps.splice(0..0, [VERSION.to_owned(), version.name.clone()]);
+        path.ends_in_slash |= path.steps.len() == 2;
+        Ok(Some(base + &asked.with_query(path.to_url(&self.prefix(asked)))))
     }
 
     /// Whether an address is one of the pages that the application adds.
@@ -373,6 +408,18 @@ impl Dress {
             _ => Self::None,
         }
     }
+}
+
+/// Whether somebody wants to see a page.
+fn is_browser(asked: &Asked) -> bool {
+    let accept = asked.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    matches!(asked.parts.method, Method::GET | Method::HEAD)
+        && accept.is_some_and(|accept| accept.contains("text/html"))
+        && !prefers_json(asked.headers())
+}
+
+fn host_name_in_small(authority: &str) -> String {
+    host_name(authority).unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The tokens that the client holds for this host. Another host beside it may have set one, too, so all are tried.

@@ -285,6 +285,39 @@ async fn to_foreigners_a_version_looks_like_a_page_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn the_host_of_a_version_leads_people_who_are_not_known_to_where_they_can_log_in() {
+    let site = TestSite::new();
+    site.put("/page", "page", &[("body", "public")]);
+    open(&site, "draft").set("/page", "body", "private");
+    let page = ("accept", "text/html,*/*;q=0.8");
+    let of = async |host: &str, uri: &str| site.ask_from(FOREIGN, "GET", uri, &[("host", host), page]).await;
+    // Every name leads on alike: nobody learns which versions there are.
+    for name in ["draft", "nosuch"] {
+        let host = format!("{name}.v.localhost:8080");
+        for (uri, path) in [
+            ("/page?x=1", format!("/@v/{name}/page?x=1")),
+            ("/", format!("/@v/{name}/")),
+            ("/page/@@login", format!("/@v/{name}/page")),
+            ("/@at/t1/page", format!("/@v/{name}/@at/t1/page")),
+        ] {
+            let led = of(&host, uri).await;
+            assert_eq!(led.outcome(), (303, format!("http://localhost:8080{path}").as_str()), "{uri}");
+        }
+        let asked = of("localhost:8080", &format!("/@v/{name}/page")).await;
+        assert_eq!(asked.status, 303);
+        assert!(asked.header("location").starts_with("/page/@@login?next="), "{}", asked.header("location"));
+        // What is no page, as an image in one, is just not there.
+        let image = site.ask_from(FOREIGN, "GET", "/page", &[("host", &host), ("accept", "image/*")]).await;
+        assert_eq!(image.status, 404);
+    }
+    // Where the site's own host is not known, nobody is sent anywhere.
+    let hosts = HostTable::default().with_versions("*.v.example.org".parse().unwrap());
+    let site = TestSite::with_config(Config { hosts, ..Config::default() });
+    let answer = site.ask_from(FOREIGN, "GET", "/", &[("host", "draft.v.example.org"), page]).await;
+    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
 async fn case_37_no_cookie_chooses_what_the_public_site_shows() {
     let (site, _) = site_and_draft();
     let plain = local(&site, "/page", &[PUBLIC]).await;
