@@ -162,7 +162,7 @@ fn row(request: &PageRequest, message: &Object, is_version: bool) -> Result<Row,
             (("", "waiting"), next_micros.map(Time::of_micros), String::new())
         }
         State::Waiting { next_micros, tries, reason } => {
-            let tried = format!("tried {}: {reason}", counted(u64::from(*tries), "time", "times"));
+            let tried = format!("(tried {}: {reason})", counted(u64::from(*tries), "time", "times"));
             (("warn", "next try"), next_micros.map(Time::of_micros), tried)
         }
         State::Sent { at_micros } => (("good", "sent"), Some(Time::of_micros(*at_micros)), String::new()),
