@@ -9,6 +9,7 @@ const near = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
  * @param {number} seconds
  */
 function ahead(seconds) {
+  if (seconds < 50) return ago.format(Math.round(seconds), "second");
   if (seconds < 3000) return ago.format(Math.round(seconds / 60), "minute");
   if (seconds < 80000) return ago.format(Math.round(seconds / 3600), "hour");
   return ago.format(Math.round(seconds / 86400), "day");
@@ -23,6 +24,7 @@ export function localise(within) {
     time.setAttribute("title", full.format(then));
     // Clocks differ a little: what is only just ahead is now.
     if (seconds > 50) time.textContent = `${day.format(then)}, ${ahead(seconds)}`;
+    else if (seconds > 5) time.textContent = ahead(seconds);
     else if (seconds > -50) time.textContent = "just now";
     else if (seconds > -3000) time.textContent = ago.format(Math.round(seconds / 60), "minute");
     else if (seconds > -80000) time.textContent = ago.format(Math.round(seconds / 3600), "hour");

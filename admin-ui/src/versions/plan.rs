@@ -64,6 +64,7 @@ struct PlanPage {
     mark: String,
     words: String,
     close: bool,
+    may_close: bool,
     is_parent_public: bool,
     url: String,
     desk_url: String,
@@ -138,6 +139,9 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
     let picks = picked(form.all("pick"), form.all("below"))?;
     let words = text::shortened(form.get("words").trim(), WORDS_CHARS);
     let close = form.get("close") == "yes";
+    if close {
+        at.require_management()?;
+    }
     let typed = |status, why: &str| Typed { words: words.clone(), close, wrong: Some((status, why.into())) };
     let choice = choice(&picks, close);
     let plan = match at.database.merge_preview_under(&choice, Some(&*warrant)) {
@@ -168,7 +172,7 @@ pub(super) fn merge(at: &At<'_>) -> Result<PageAnswer, PageError> {
         Err(VersionError::Conflicts(_)) => {
             Ok(PageAnswer::SeeOther(at.url(&["conflicts"]) + "?refused=merge"))
         }
-        Err(error @ VersionError::Incomplete(_)) => {
+        Err(error @ (VersionError::Incomplete(_) | VersionError::HasVersions(_))) => {
             show(at, true, &picks, &plan, typed(StatusCode::CONFLICT, &sentence(&error)))
         }
         Err(error) => Err(request.told(error)),
@@ -237,6 +241,7 @@ fn show(
         mark: mark(plan),
         words: typed.words,
         close: typed.close,
+        may_close: at.may_manage()?,
         is_parent_public: at.info.parent_name.is_none(),
         url: at.url(&[]),
         desk_url: at.url(&["conflicts"]),
