@@ -824,6 +824,10 @@ async fn only_its_owner_or_who_manages_the_site_settles_what_becomes_of_a_versio
     assert_eq!(bo.get(&discard).await.status, 403);
     // Working in it is for all who may use versions.
     set(&version, "/team", "title", "ours");
+    let merge = format!("{ONE}/merge");
+    assert!(!bo.page(&merge).await.says("Close this version afterwards"));
+    assert!(ed.page(&merge).await.says("Close this version afterwards"));
+    assert_eq!(bo.submit(LIST, &merge, &[("close", "yes")]).await.status, 403);
     let part = bo.submit(LIST, &discard, &[("pick", &site.oid("/team").to_string())]).await;
     assert_eq!(part.status, 303, "{}", part.words());
     for (browser, action) in [(&mut ed, "close"), (&mut admin, "reopen")] {
