@@ -176,13 +176,21 @@ fn from_version(mut failure: Failure, error: &VersionError) -> Failure {
         }
         VersionError::NoSuchVersion { .. } => failure.with_code(Code::NotFound).advise("bough version list"),
         VersionError::NoSuchConflict(_) => failure.with_code(Code::NotFound),
-        VersionError::BadName(_) | VersionError::DoesNotSettle(_) | VersionError::NothingSelected => {
-            failure.with_code(Code::Usage)
-        }
+        VersionError::BadName(_)
+        | VersionError::TooLong { .. }
+        | VersionError::DoesNotSettle(_)
+        | VersionError::NothingSelected => failure.with_code(Code::Usage),
         VersionError::NameTaken(name) => failure.advise(format!("bough version show {name}")),
+        VersionError::HasVersions(on_it) => match on_it.first() {
+            Some(first) => failure.advise(format!("bough version show {first}")),
+            None => failure,
+        },
+        VersionError::PackedAway { .. } => {
+            failure.with_code(Code::NotFound).advise("bough version list --all")
+        }
         VersionError::Status { name, .. } => failure.advise(format!("bough version show {name}")),
         VersionError::Conflicts(_) => failure.with_code(Code::Conflict),
-        VersionError::Incomplete(conflicts) => {
+        VersionError::Incomplete(conflicts) | VersionError::DoesNotFit(conflicts) => {
             failure.causes.extend(conflicts.iter().take(20).map(conflict_text));
             failure.with_code(Code::Conflict)
         }

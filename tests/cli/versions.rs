@@ -485,3 +485,33 @@ fn no_moment_lies_ahead_or_before_the_site() {
     }
     assert!(site.run(&["version", "list"]).err.contains("There are no versions"));
 }
+
+#[test]
+fn what_a_version_holds_is_not_lost_by_closing_detaching_or_packing() {
+    let site = Site::new();
+    seed(&site);
+    site.ok(&["mkdir", "/x"]);
+    site.ok(&["mkdir", "/y"]);
+    site.ok(&["version", "create", "redesign"]);
+    site.ok(&["mv", "/x", "/y/x", V[0], V[1]]);
+    site.ok(&["mv", "/y", "/x/y"]);
+    let refused = site.fails(4, &["version", "detach", "redesign"]);
+    assert!(
+        refused.contains("would contain each other") && refused.contains("update it instead"),
+        "{refused}"
+    );
+    site.ok(&["version", "create", "upper", "--from", "redesign"]);
+    let refused = site.fails(1, &["version", "close", "redesign"]);
+    assert!(refused.contains("version show upper"), "{refused}");
+    site.ok(&["version", "discard", "upper", "--yes"]);
+    site.ok(&["version", "close", "redesign"]);
+    site.ok(&["set", "/docs/a", "title=later"]);
+    let packed = site.ok(&["pack", "--before", "now"]);
+    assert!(packed.contains("version redesign needs everything from"), "{packed}");
+    assert!(packed.contains("version discard redesign"), "{packed}");
+    assert!(site.ok(&["version", "diff", "redesign"]).contains("/y/x"));
+    site.ok(&["version", "discard", "redesign", "--yes"]);
+    site.ok(&["pack", "--before", "now"]);
+    let gone = site.fails(3, &["version", "show", "redesign"]);
+    assert!(gone.contains("what it held is packed away") && gone.contains("version list --all"), "{gone}");
+}

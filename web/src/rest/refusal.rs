@@ -90,10 +90,12 @@ impl From<VersionError> for PublishError {
         let code = match &error {
             VersionError::NoSuchVersion { .. } | VersionError::NoSuchConflict(_) => Code::NotFound,
             VersionError::BadName(_) => Code::Name,
+            VersionError::TooLong { .. } => Code::Value,
+            VersionError::PackedAway { .. } => Code::Gone,
             VersionError::NameTaken(_) => Code::VersionName,
             VersionError::Status { .. } | VersionError::HasVersions(_) => Code::VersionStatus,
             VersionError::Conflicts(_) => Code::Unsettled,
-            VersionError::Incomplete(conflicts) => {
+            VersionError::Incomplete(conflicts) | VersionError::DoesNotFit(conflicts) => {
                 let problem = Problem::new(Code::Choice, error.to_string());
                 return problem.with("conflicts", conflict_list(conflicts)).into();
             }
