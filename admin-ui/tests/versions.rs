@@ -1038,3 +1038,20 @@ async fn who_lies_on_a_version_is_said_before_it_is_closed() {
         page.words()
     );
 }
+
+#[tokio::test]
+async fn versions_of_which_nothing_is_left_are_listed_and_shown_nowhere() {
+    let site = site();
+    site.add_user("ed", &["Editor"]);
+    let mut ed = site.logged_in("ed").await;
+    let version = make(&site, &mut ed, "redesign").await;
+    set(&version, "/team", "title", "ours");
+    version.discard(false, Note::edit("Discarded")).unwrap();
+    set(&site.database, "/team", "title", "later");
+    site.database.pack(site.database.head(), false, &mut bough_store::unwatched).unwrap();
+    let list = ed.page(&format!("{LIST}?show=closed")).await;
+    assert!(list.says("redesign"), "{}", list.words());
+    let gone = ed.get(ONE).await;
+    assert!(gone.words().contains("what it held is packed away"), "{}", gone.words());
+    assert_eq!(ed.get("/@v/redesign/team").await.status, 410);
+}

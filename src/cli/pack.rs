@@ -2,7 +2,9 @@
 
 use bough::Site;
 use bough::core::Tid;
-use bough::store::PackReport;
+use bough::store::version::VersionInfo;
+use bough::store::{LineStatus, PackReport};
+use bough::web::version_key;
 use serde::{Deserialize, Serialize};
 
 use super::asker::Asker;
@@ -35,13 +37,14 @@ struct Row {
     records_dropped: u64,
     objects_dropped: u64,
     contents_dropped: u64,
-    /// The open versions that need what lies before, and from which commit on.
+    /// The versions that need what lies before, and from which commit on.
     held_by: Vec<Held>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Held {
     version: String,
+    is_open: bool,
     needs: String,
 }
 
@@ -55,7 +58,8 @@ impl SiteCommand for Pack {
         let mut told = Told::new("looked at segments", asker);
         let packed = database.pack(before, self.dry_run, &mut |done, total| told.tell(done, total));
         let report = packed.map_err(|error| Failure::because("cannot pack the site", &error))?;
-        asker.row(&row(&report, self.dry_run))
+        let held_by = held_by(&report, &database.versions()?);
+        asker.row(&row(&report, held_by, self.dry_run))
     }
 
     fn print(&self, row: serde_json::Value, screen: &mut Screen) -> Result<(), Failure> {
@@ -67,21 +71,39 @@ impl SiteCommand for Pack {
         screen.line(&format!("{verb} {records} ({objects}, {contents})"))?;
         let (freed, before) = (size_text(row.bytes_freed), size_text(row.bytes_before));
         screen.line(&format!("{would} {freed} of {before}; the earliest state kept is {}", row.horizon))?;
-        for Held { version, needs } in &row.held_by {
+        for Held { version, needs, .. } in &row.held_by {
             screen.line(&format!("version {version} needs everything from {needs} on"))?;
         }
         if let Some(held) = row.held_by.first() {
-            let [update, detach, discard] = ["update", "detach", "discard"]
+            let [update, detach, reopen, discard] = ["update", "detach", "reopen", "discard"]
                 .map(|verb| screen.command(&format!("version {verb} {}", held.version)));
-            screen.line(&format!(
-                "let it need less with: {update} or {detach}; throw it away with: {discard}"
-            ))?;
+            screen.line(&match held.is_open {
+                true => format!("let it need less with: {update} or {detach}"),
+                false => format!(
+                    "it is closed and not merged: go on with {reopen}, or throw it away with {discard}"
+                ),
+            })?;
         }
         Ok(())
     }
 }
 
-fn row(report: &PackReport, dry_run: bool) -> Row {
+/// The versions that hold pack back, each by what names it for certain.
+fn held_by(report: &PackReport, all: &[VersionInfo]) -> Vec<Held> {
+    let held = report.held_by.iter().map(|(name, needs)| {
+        let info = all
+            .iter()
+            .find(|info| info.name == *name && info.needs == *needs && info.status != LineStatus::Discarded);
+        Held {
+            version: info.map_or_else(|| name.clone(), |info| version_key(all, info)),
+            is_open: info.is_none_or(|info| info.status == LineStatus::Open),
+            needs: needs.to_string(),
+        }
+    });
+    held.collect()
+}
+
+fn row(report: &PackReport, held_by: Vec<Held>, dry_run: bool) -> Row {
     Row {
         dry_run,
         horizon: report.horizon.to_string(),
@@ -90,10 +112,6 @@ fn row(report: &PackReport, dry_run: bool) -> Row {
         records_dropped: report.records_dropped,
         objects_dropped: report.objects_dropped,
         contents_dropped: report.contents_dropped,
-        held_by: report
-            .held_by
-            .iter()
-            .map(|(version, needs)| Held { version: version.clone(), needs: needs.to_string() })
-            .collect(),
+        held_by,
     }
 }

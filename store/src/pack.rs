@@ -33,6 +33,7 @@ use crate::log::{
     chunk_payload,
 };
 use crate::side;
+use crate::version::VersionError;
 
 /// A segment from which no record goes is rewritten when that frees at least this share of it: a sixteenth.
 const WORTH_SHARE: u64 = 16;
@@ -66,6 +67,9 @@ pub enum PackError {
     /// The log could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What versions need could not be read.
+    #[error(transparent)]
+    Versions(#[from] VersionError),
     /// The horizon could not be recorded.
     #[error("cannot record the horizon")]
     Horizon(#[from] CommitError),

@@ -2,7 +2,7 @@
 
 use bough_core::traversal::VERSION;
 use bough_core::{CellKey, Content, Name, Oid, Snapshot as _, Value};
-use bough_store::version::MergePlan;
+use bough_store::version::{MergePlan, VERSION_NAME_BYTES_MAX};
 use bough_store::{Database, Snapshot, StoreError};
 
 use crate::hosts::{HostTable, host_name};
@@ -54,6 +54,9 @@ fn text(snapshot: &Snapshot, content: &Content) -> Result<Option<String>, StoreE
     })
 }
 
+/// Longest name of a host with its port, in bytes: 253, a colon and five digits.
+const AUTHORITY_BYTES_MAX: usize = 259;
+
 /// The first address in a text that leads into a version.
 fn first_link(text: &str, hosts: &HostTable) -> Option<String> {
     let is_end = |c: char| c.is_whitespace() || "/\"'<>()[]?#\\`,;".contains(c);
@@ -61,13 +64,14 @@ fn first_link(text: &str, hosts: &HostTable) -> Option<String> {
     let by_path = text.match_indices(&step).find_map(|(at, _)| {
         let is_other = |c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-');
         let name = text[at + step.len()..].split(is_other).next()?;
-        (!name.is_empty()).then(|| format!("{step}{name}"))
+        (1..=VERSION_NAME_BYTES_MAX).contains(&name.len()).then(|| format!("{step}{name}"))
     });
     let by_host = || {
         text.match_indices("//").find_map(|(at, _)| {
             let authority = text[at + 2..].split(is_end).next()?;
             let host = host_name(authority)?.to_ascii_lowercase();
-            hosts.version(&host).map(|_| authority.to_owned())
+            let is_host = authority.len() <= AUTHORITY_BYTES_MAX;
+            hosts.version(&host).filter(|_| is_host).map(|_| authority.to_owned())
         })
     };
     by_path.or_else(by_host)

@@ -11,7 +11,7 @@ use bough_core::security::{Access, Authority as _, Warrant, user_folder, users_n
 use bough_core::snapshot::{ChildrenPage, ReadError, is_live};
 use bough_core::transaction::{ObjectChange, SharedSnapshot};
 use bough_core::{Oid, Snapshot as _};
-use bough_store::version::{Pick, VersionInfo};
+use bough_store::version::{Pick, VersionError, VersionInfo};
 use bough_store::{Database, Kind, LineId, Note, Snapshot};
 
 use crate::error::PublishError;
@@ -55,9 +55,13 @@ pub(crate) fn require_discard(
     if may_manage_version(access, &version.version_info()?)? {
         return Ok(());
     }
-    // What does not go by itself is refused for that.
-    let Ok(goes) = version.discard_part(picks, true, Note::edit("").of_kind(Kind::Discard)) else {
-        return Ok(());
+    let goes = match version.discard_part(picks, true, Note::edit("").of_kind(Kind::Discard)) {
+        Ok(goes) => goes,
+        // What does not go by itself is refused for that.
+        Err(VersionError::NothingSelected | VersionError::Incomplete(_) | VersionError::Status { .. }) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
     };
     let goes: HashSet<Oid> = goes.objects.into_iter().collect();
     let (now, base) = (version.snapshot(), version.base_snapshot()?);

@@ -8,7 +8,7 @@ use bough_core::{Object, ObjectPath, Oid, Snapshot as _, Tid};
 use bough_store::version::VersionInfo;
 use bough_store::{Database, LineId, LineStatus, Note, Snapshot};
 use bough_web::pages::{PageError, PageRequest};
-use bough_web::{may_manage_version, version_managers};
+use bough_web::{may_manage_version, version_key, version_managers, version_of_key};
 
 use super::standing::{open_conflicts, parent_text};
 use crate::frame::{Frame, Link};
@@ -64,27 +64,16 @@ pub(super) struct Head {
     pub(super) parent: String,
 }
 
-/// What stands in an address for a version: its name, and its number where another one has that name now.
+/// What stands in an address for a version: its name, and its number where another one has that name, too.
 pub(super) fn key_of(trunk: &Database, info: &VersionInfo) -> Result<String, PageError> {
-    let is_meant = trunk.version(&info.name)?.line() == info.line;
-    Ok(if is_meant { info.name.clone() } else { format!("{}~{}", info.name, info.line.0) })
+    Ok(version_key(&trunk.versions()?, info))
 }
 
 impl<'a> At<'a> {
-    /// The version of that name, or of the number behind a `~`.
+    /// The version of that name, or of the name and number with a `~` between them.
     pub(super) fn of(request: &'a PageRequest, key: &str) -> Result<Self, PageError> {
         let trunk = request.trunk();
-        let database = match key.split_once('~') {
-            None => trunk.version(key)?,
-            Some((_, number)) => {
-                let line: u32 = number.parse().map_err(|_| PageError::not_found())?;
-                let known = trunk.versions()?.iter().any(|info| info.line == LineId(line));
-                if !known {
-                    return Err(PageError::not_found());
-                }
-                trunk.on(LineId(line))?
-            }
-        };
+        let database = version_of_key(trunk, key)?;
         let info = database.version_info()?;
         let parent_database = database.on(info.parent)?;
         let state = |snapshot| State::new(request, snapshot);
@@ -93,7 +82,7 @@ impl<'a> At<'a> {
             version: state(database.snapshot()),
             parent: state(parent_database.snapshot()),
             base: state(database.base_snapshot()?),
-            key: key_of(trunk, &info)?,
+            key: version_key(&trunk.versions()?, &info),
             database,
             info,
             parent_database,

@@ -6,11 +6,11 @@ use bough_core::{Oid, Tid};
 use bough_store::version::{NewVersion, VERSION_NAME_BYTES_MAX, VersionError, VersionInfo};
 use bough_store::{Database, HistoryError, Kind, LineId, LineStatus};
 use bough_web::pages::{PageAnswer, PageError, PageRequest};
+use bough_web::version_key;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::at::key_of;
 use super::naming;
 use super::standing::{Standing, parent_text};
 use crate::frame::{Frame, Link};
@@ -116,7 +116,7 @@ fn show(request: &PageRequest, form: Form, from: String) -> Result<PageAnswer, P
         let show = if is_open { "open" } else { "closed" };
         format!("{url}?show={show}&before={}", last.line.0)
     });
-    let rows = part.iter().take(PAGE).map(|info| row(request, info)).collect::<Result<Vec<_>, _>>()?;
+    let rows = part.iter().take(PAGE).map(|info| row(request, &all, info)).collect::<Result<Vec<_>, _>>()?;
     let link = |text: String, show: &str, is_here| Link { text, url: format!("{url}?show={show}"), is_here };
     let shows = vec![
         link(format!("Open ({})", text::grouped(opens as u64)), "open", is_open),
@@ -137,9 +137,9 @@ fn show(request: &PageRequest, form: Form, from: String) -> Result<PageAnswer, P
     page::show_as(status, &page)
 }
 
-fn row(request: &PageRequest, info: &VersionInfo) -> Result<Row, PageError> {
+fn row(request: &PageRequest, all: &[VersionInfo], info: &VersionInfo) -> Result<Row, PageError> {
     let database = request.trunk().on(info.line)?;
-    let key = key_of(request.trunk(), info)?;
+    let key = version_key(all, info);
     // What a version that was closed long ago lies on may be packed away: it is listed all the same.
     let standing = Standing::of(&database, info, COUNTED_MAX, COUNTED_MAX).ok();
     let standing = standing.as_ref();

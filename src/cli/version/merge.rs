@@ -87,7 +87,10 @@ impl Merge {
     ) -> Result<Done, Failure> {
         let (name, into) = (&self.name, line_text(parent));
         let Some(tid) = merged.tid else {
-            let nothing = format!("{name} has nothing that {into} does not have");
+            let nothing = match self.only.is_empty() {
+                true => format!("{name} has nothing that {into} does not have"),
+                false => format!("{into} has all of that already"),
+            };
             return Ok(match self.close {
                 true => {
                     let key = closed_key(version)?;

@@ -235,6 +235,10 @@ fn a_version_that_others_lie_on_is_not_closed_before_it_is_merged() {
     let part = p.merge(&MergeChoice { only, close: true }, Note::edit("Merged a part"));
     assert!(matches!(part, Err(VersionError::HasVersions(on_it)) if on_it == ["c"]));
     assert_eq!(trunk.text(), "/a title=A\n/b title=B\n", "nothing was merged");
+    trunk.set("/a", "title", "p");
+    let only = Some(vec![Pick::Object(p.oid_at("/a"))]);
+    let had = p.merge(&MergeChoice { only, close: true }, Note::edit("Merged what is there"));
+    assert!(matches!(had, Err(VersionError::HasVersions(_))), "also where there is nothing to write");
     merge(&p);
     close(&p).unwrap().expect("it is closed");
     merge(&c);
@@ -303,4 +307,39 @@ fn only_asking_what_a_discard_would_do_waits_for_nobody() {
     let asked = v.discard_part(&[Pick::Object(v.oid_at("/f/a"))], true, Note::edit("Asked")).unwrap();
     assert_eq!((asked.tid, asked.objects.len(), asked.along.len()), (None, 3, 2));
     assert!(v.exists("/f/a/b/c"));
+}
+
+#[test]
+fn what_was_merged_part_by_part_is_held_no_more() {
+    let trunk = seeded("/a title=A\n/b title=B\n");
+    let v = version(&trunk, "v");
+    v.set("/a", "title", "v");
+    v.set("/b", "title", "v");
+    let w = version(&v, "w");
+    for at in ["/a", "/b"] {
+        let only = Some(vec![Pick::Object(v.oid_at(at))]);
+        let choice = MergeChoice { only, close: at == "/b" };
+        v.merge(&choice, Note::edit("Merged a part")).unwrap().tid.unwrap();
+    }
+    assert_eq!(v.version_info().unwrap().status, LineStatus::Closed, "nothing of it would be lost");
+    w.discard(false, Note::edit("Discarded")).unwrap();
+    trunk.set("/a", "title", "later");
+    let packed = trunk.pack(trunk.head(), false, &mut crate::unwatched).unwrap();
+    assert_eq!(packed.held_by, []);
+}
+
+#[test]
+fn versions_that_come_back_together_get_different_names() {
+    let trunk = seeded("/a title=A\n/b title=B\n");
+    let merged = ["/a", "/b"].map(|at| {
+        let v = version(&trunk, "spring");
+        v.set(at, "title", "spring");
+        let closing = MergeChoice { only: None, close: true };
+        v.merge(&closing, Note::edit("Merged")).unwrap().tid.unwrap()
+    });
+    trunk.undo(&merged, &UndoChoices::default(), Note::edit("Undid")).unwrap().expect("something to undo");
+    let open = trunk.versions().unwrap().into_iter().filter(|info| info.status == LineStatus::Open);
+    let mut names: Vec<String> = open.map(|info| info.name).collect();
+    names.sort();
+    assert_eq!(names, ["spring", "spring-2"]);
 }

@@ -13,6 +13,7 @@ use crate::line::{Epoch, LineId, LineState, LineStatus};
 use crate::log::Log;
 use crate::note::{Kind, Note};
 use crate::own::Own;
+use crate::version::own_cells::ThreeSides;
 use crate::version::{VersionError, VersionInfo};
 use crate::weave::{Origin, Overlay, Woven};
 use bough_core::Oid;
@@ -213,8 +214,9 @@ impl Database {
         if state == *now {
             return Ok(None);
         }
-        if state.status == LineStatus::Closed && now.status == LineStatus::Open {
-            engine.check_closable(self.line)?;
+        let closes = state.status == LineStatus::Closed && now.status == LineStatus::Open;
+        if closes && engine.holds_anything(self.line)? {
+            engine.check_nothing_lies_on(self.line)?;
         }
         let note = note.of_kind(Kind::Manage);
         Ok(Some(engine.commit_own(self.line, Vec::new(), Some(state), &note)?))
@@ -259,8 +261,9 @@ impl Engine {
         self.lines.all(self.head()).iter().any(is_it)
     }
 
-    /// That name, or where an open version has it by now one made from it that none has.
-    pub(crate) fn free_name(&self, name: &str) -> String {
+    /// That name, or where an open version has it by now or it is among those that were `given` just now, one made from it
+    /// that none has.
+    pub(crate) fn free_name(&self, name: &str, given: &[String]) -> String {
         let numbered = (2..).map(|number: u32| {
             let behind = format!("-{number}");
             let room = VERSION_NAME_BYTES_MAX.saturating_sub(behind.len()).min(name.len());
@@ -268,7 +271,7 @@ impl Engine {
             format!("{}{behind}", &name[..room])
         });
         let mut names = std::iter::once(name.to_owned()).chain(numbered);
-        names.find(|name| !self.is_taken(name)).unwrap_or_default()
+        names.find(|name| !self.is_taken(name) && !given.contains(name)).unwrap_or_default()
     }
 
     /// The names of the open versions that lie on a line.
@@ -280,20 +283,18 @@ impl Engine {
         on_it.map(|(_, epoch)| epoch.state.name.clone()).collect()
     }
 
-    /// Refuses to close a version on which others lie while it holds what is not merged: those would be merged past it.
-    pub(crate) fn check_closable(&self, line: LineId) -> Result<(), VersionError> {
+    /// Refuses to close a version that holds what is not merged while others lie on it: those would be merged past it.
+    pub(crate) fn check_nothing_lies_on(&self, line: LineId) -> Result<(), VersionError> {
         let on_it = self.lying_on(line);
-        if !on_it.is_empty() && self.holds_anything(line)? {
-            return Err(VersionError::HasVersions(on_it));
-        }
-        Ok(())
+        if on_it.is_empty() { Ok(()) } else { Err(VersionError::HasVersions(on_it)) }
     }
 
     /// Whether a version holds anything that is not merged.
-    fn holds_anything(&self, line: LineId) -> Result<bool, crate::engine::StoreError> {
-        let view = self.view(line, self.head())?;
+    fn holds_anything(self: &Arc<Self>, line: LineId) -> Result<bool, VersionError> {
+        let mut sides = ThreeSides::without_own(self, line, None)?;
         for oid in self.lines.get(line, &self.index)?.all_touched() {
-            if self.own(&view, oid)?.is_some_and(|(_, own)| !own.cells().is_empty()) {
+            sides.read_own(oid)?;
+            if sides.cells.drain(..).any(|cell| cell.is_change()) {
                 return Ok(true);
             }
         }
@@ -318,7 +319,7 @@ impl Engine {
     }
 
     /// The oldest commit of the trunk that each version needs which is open, or closed and not merged.
-    pub(crate) fn needed_by_versions(&self) -> Result<Vec<(String, Tid)>, crate::engine::StoreError> {
+    pub(crate) fn needed_by_versions(self: &Arc<Self>) -> Result<Vec<(String, Tid)>, VersionError> {
         let mut needed = Vec::new();
         for (line, epoch) in self.lines.all(self.head()) {
             let ground = self.view(line, self.head())?.ground;

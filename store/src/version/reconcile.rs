@@ -114,6 +114,13 @@ impl Database {
         if !explained.conflicts.is_empty() {
             return Err(VersionError::Conflicts(Box::new(explained)));
         }
+        if let (true, Some(_)) = (choice.close, &choice.only) {
+            let merged: HashSet<(Oid, &CellKey)> = cells.iter().map(|cell| (cell.oid, &cell.key)).collect();
+            let stays = |cell: &PlanCell| cell.is_change() && !merged.contains(&(cell.oid, &cell.key));
+            if sides.cells.iter().any(stays) {
+                engine.check_nothing_lies_on(self.line)?;
+            }
+        }
         if plan.writes.is_empty() {
             let status = if choice.close { LineStatus::Closed } else { sides.state.status };
             let is_held = choice.only.is_none() && sides.own.values().any(|(_, own)| !own.cells().is_empty());
@@ -136,9 +143,6 @@ impl Database {
             (sides.merged_at(&cells, &plan, tid)?, LineState::clone(&sides.state))
         };
         if choice.close {
-            if !is_whole {
-                engine.check_closable(self.line)?;
-            }
             state.status = LineStatus::Closed;
         }
         let mut own_stage = Stage::new(Arc::clone(engine));

@@ -198,7 +198,7 @@ pub(crate) fn reopening(
             Ok(())
         })?;
     }
-    let mut frames = Vec::new();
+    let (mut frames, mut given) = (Vec::new(), Vec::new());
     for (version, owns) in given_back {
         let Some(epoch) = engine.lines.known(version).and_then(|found| found.epoch_at(engine.head())) else {
             continue;
@@ -211,8 +211,9 @@ pub(crate) fn reopening(
         // Another version may have its name by now.
         let name = match epoch.state.status {
             LineStatus::Open => epoch.state.name.clone(),
-            _ => engine.free_name(&epoch.state.name),
+            _ => engine.free_name(&epoch.state.name, &given),
         };
+        given.push(name.clone());
         let reopened = LineState { name, status: LineStatus::Open, ..LineState::clone(&epoch.state) };
         let state = (reopened != *epoch.state).then_some(reopened);
         let mut owns: Vec<(Oid, Own)> = owns.into_iter().collect();

@@ -30,12 +30,12 @@ export const flows = [
       await page.goto("/keys/@@manage/edit");
       await axe();
       await page.getByLabel("Title").fill("Orchard");
-      expect.ok(await page.isVisible("text=Not saved yet"));
+      await page.waitForSelector("text=Not saved yet");
       await page.keyboard.press("Control+s");
       await page.waitForSelector("text=Changed title of /keys.");
       await axe();
-      expect.equal(await page.isVisible(".unsaved"), false);
-      expect.ok(await page.isVisible(".message button[data-undo]"));
+      await page.waitForSelector(".unsaved", { state: "hidden" });
+      await page.waitForSelector(".message button[data-undo]");
     },
   },
   {
@@ -91,7 +91,7 @@ export const flows = [
       await page.click(".main-action");
       await page.waitForSelector("text=Nothing is saved yet");
       await axe();
-      expect.ok(await page.isVisible(".clash >> text=theirs"));
+      await page.waitForSelector(".clash >> text=theirs");
       const result = await page.locator("textarea[name^='v.'].markup").inputValue();
       expect.equal(result, "their one\ntwo\nthree\nfour\nfive\nmine\n");
       await page.click(".main-action");
@@ -149,7 +149,7 @@ export const flows = [
       await page.waitForSelector("text=Changed body and tags of /ended.");
       expect.match(await page.locator("textarea.markup").inputValue(), /typed with care/);
       expect.equal(await page.getByLabel("Title").inputValue(), "Changed meanwhile");
-      expect.equal(await page.isVisible("text=that was not saved"), false);
+      await page.waitForSelector("text=that was not saved", { state: "hidden" });
     },
   },
   {
@@ -189,10 +189,10 @@ export const flows = [
       await preview.waitForSelector("text=Preview of Text");
       await preview.close();
       await page.click(".main-action");
-      expect.ok(await page.isVisible("text=Changed tags of /quiet."));
+      await page.waitForSelector("text=Changed tags of /quiet.");
       expect.equal(await rows.nth(1).inputValue(), "c");
       await page.click("text=Save in a new version…");
-      expect.ok(await page.isVisible("text=Nobody else sees what you change there"));
+      await page.waitForSelector("text=Nobody else sees what you change there");
     },
   },
 ];

@@ -28,7 +28,7 @@ export const flows = [
       await page.keyboard.press("Escape");
       expect.equal(await page.locator("dialog[open]").count(), 0);
       await page.keyboard.press("?");
-      expect.ok(await page.isVisible("dialog .keys"));
+      await page.waitForSelector("dialog .keys");
       await axe();
       await page.keyboard.press("Escape");
     },
@@ -53,7 +53,7 @@ export const flows = [
       await page.keyboard.press("ArrowRight");
       await row("deeper").locator("a.to").waitFor();
       await page.keyboard.press("ArrowLeft");
-      expect.equal(await row("deeper").locator("a.to").isVisible(), false);
+      await row("deeper").locator("a.to").waitFor({ state: "hidden" });
       await page.keyboard.press("ArrowLeft");
       expect.equal(await focused(), "branchy");
     },
@@ -77,9 +77,9 @@ export const flows = [
     async run({ page, expect, login, axe }) {
       await login();
       await page.goto("/@@manage/style");
-      expect.equal(await page.locator(".tree a.to").first().isVisible(), false);
+      await page.locator(".tree a.to").first().waitFor({ state: "hidden" });
       await page.click(".side summary");
-      expect.ok(await page.locator(".tree a.to").first().isVisible());
+      await page.locator(".tree a.to").first().waitFor();
       expect.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
       await axe();
     },

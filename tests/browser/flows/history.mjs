@@ -21,8 +21,8 @@ export const flows = [
       await page.click("main tr:has-text('Text') >> text=line by line");
       await axe();
       await page.click(`tbody:has-text("opens on Sunday") a`);
-      expect.ok(await page.isVisible("del:has-text('Saturday')"));
-      expect.ok(await page.isVisible("ins:has-text('Sunday')"));
+      await page.waitForSelector("del:has-text('Saturday')");
+      await page.waitForSelector("ins:has-text('Sunday')");
       await axe();
     },
   },
@@ -37,9 +37,9 @@ export const flows = [
       await page.goto("/compared/@@manage/history");
       await page.check("tbody tr:last-child input[name=from]");
       await page.click("text=Compare the two");
-      expect.ok(await page.isVisible(".line-diff.beside del:has-text('Saturday')"));
+      await page.waitForSelector(".line-diff.beside del:has-text('Saturday')");
       await page.click("text=One below the other");
-      expect.ok(await page.isVisible(".line-diff.one-below del:has-text('Saturday')"));
+      await page.waitForSelector(".line-diff.one-below del:has-text('Saturday')");
       await axe();
       await page.click("section.compared:has(h4:has-text('Text')) >> text=Put back what was before…");
       expect.ok(await page.isChecked("input[value=body]"));

@@ -42,7 +42,7 @@ export const flows = [
       await page.goto("/mail/@@manage/outbox");
       await page.click("button:text-is('Delete')");
       await page.waitForSelector("text=There are no messages here.");
-      expect.ok(await page.isVisible(".message button[data-undo]"));
+      await page.waitForSelector(".message button[data-undo]");
     },
   },
   {

@@ -58,7 +58,7 @@ export const flows = [
       await page.focus("button:text('Set it so')");
       await page.keyboard.press("Enter");
       await page.waitForSelector(".message:has-text('to exactly Editor, Manager')");
-      expect.ok(await page.isVisible("text=Undo"));
+      await page.waitForSelector("text=Undo");
     },
   },
   {

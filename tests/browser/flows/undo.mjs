@@ -23,7 +23,7 @@ export const flows = [
       await page.check(`main tr:has-text("Set body of ${FAIR}") input[type=checkbox]`);
       await page.click("text=Undo the selected…");
       expect.match(await page.textContent("h1"), /Undo 2 changes\?/);
-      expect.ok(await page.isVisible(".line-diff >> text=3 euros"));
+      await page.waitForSelector(".line-diff >> text=3 euros");
       await axe();
       await page.click("button:has-text('Undo 2 changes')");
       await page.waitForSelector(".message.good:has-text('Undid 2 changes')");
@@ -46,14 +46,14 @@ export const flows = [
       await page.goto("/@@manage/undo?words=title&path=/blocked");
       await page.check("main tbody tr:nth-child(2) input[type=checkbox]");
       await page.click("text=Undo the selected…");
-      expect.ok(await page.isVisible("text=What stands against it"));
-      expect.ok(await page.isVisible(".against >> text=Third title"));
+      await page.waitForSelector("text=What stands against it");
+      await page.waitForSelector(".against >> text=Third title");
       await axe();
       await page.click("text=Undo that change, too");
       expect.equal(await page.locator("text=What stands against it").count(), 0);
       await page.click("button:has-text('Undo 2 changes')");
       await page.waitForSelector(".message.good");
-      expect.ok(await page.isVisible("main tr:has-text('undone since')"));
+      await page.waitForSelector("main tr:has-text('undone since')");
       await page.goto("/blocked/@@manage/history");
       expect.equal(await page.textContent("h1"), "First title");
     },

@@ -225,6 +225,11 @@ impl Publisher {
         let renamed = self.database.version_once_named(name).map_err(HistoryError::from)?;
         let Some(renamed) = renamed else { return Ok(None) };
         let now = renamed.version_info().map_err(PublishError::Versions)?;
+        // What has the name by now may be another one.
+        let is_it = self.database.version(&now.name).is_ok_and(|named| named.line() == renamed.line());
+        if !is_it {
+            return Ok(None);
+        }
         if asked.parts.method == Method::POST && self.are_pages(address) {
             return Ok(Some(Renamed::Known(renamed, now)));
         }
@@ -279,6 +284,7 @@ impl Publisher {
             VersionError::NoSuchVersion { name, similar } => {
                 PublishError::NoVersion { name: name.chars().take(NAME_SHOWN_MAX).collect(), open: similar }
             }
+            VersionError::PackedAway { name, .. } => PublishError::Discarded(name),
             other => PublishError::Versions(other),
         })?;
         let info = database.version_info().map_err(PublishError::Versions)?;

@@ -59,6 +59,13 @@ pub struct OwnCell {
     pub version: Option<Content>,
 }
 
+impl OwnCell {
+    /// Whether it is something else than what it is compared with.
+    pub fn is_change(&self) -> bool {
+        self.base != self.version
+    }
+}
+
 /// What is brought together.
 pub struct Sides<'a> {
     /// The parent line at the version's base.
