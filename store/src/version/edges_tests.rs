@@ -60,19 +60,21 @@ fn a_version_is_not_detached_where_two_children_would_have_one_name() {
     assert_eq!(v.text(), "/h\n/h/new title=mine\n");
 }
 
+/// Adds and changes something in a version, and deletes it there. How the version looked before that, and the deletions.
+fn make_and_delete(v: &Database) -> (String, [Tid; 2]) {
+    seed(v, "/h/made title=made\n");
+    v.set("/h/old", "title", "mine");
+    (v.text(), ["/h/made", "/h/old"].map(|at| v.delete(at)))
+}
+
 #[test]
 fn what_a_version_deleted_is_whole_again_when_that_is_undone_after_an_update() {
     let trunk = seeded("/h\n/h/old title=one body=b\n");
     let v = version(&trunk, "v");
-    seed(&v, "/h/made title=made\n");
-    v.set("/h/old", "title", "mine");
-    let before = v.text();
-    let made_gone = v.delete("/h/made");
-    let old_gone = v.delete("/h/old");
+    let (before, gone) = make_and_delete(&v);
     seed(&trunk, "/more\n");
     update(&v);
-    undo(&v, made_gone);
-    undo(&v, old_gone);
+    gone.map(|tid| undo(&v, tid));
     assert_eq!(v.text(), format!("{before}/more\n"));
     merge(&v);
     assert_eq!(trunk.text(), v.text());
@@ -98,15 +100,10 @@ fn what_both_sides_wrote_is_asked_about_although_it_was_deleted_when_the_version
 fn what_a_version_deleted_is_whole_again_when_that_is_undone_after_a_merge() {
     let trunk = seeded("/h\n/h/old title=one body=b\n");
     let v = version(&trunk, "v");
-    seed(&v, "/h/made title=made\n");
-    v.set("/h/old", "title", "mine");
-    let before = v.text();
-    let made_gone = v.delete("/h/made");
-    let old_gone = v.delete("/h/old");
+    let (before, gone) = make_and_delete(&v);
     merge(&v);
     assert_eq!(trunk.text(), "/h\n");
-    undo(&v, made_gone);
-    undo(&v, old_gone);
+    gone.map(|tid| undo(&v, tid));
     assert_eq!(v.text(), before);
     merge(&v);
     assert_eq!(trunk.text(), before);
