@@ -74,7 +74,7 @@ fn what_a_version_deleted_is_whole_again_when_that_is_undone_after_an_update() {
     let (before, gone) = make_and_delete(&v);
     seed(&trunk, "/more\n");
     update(&v);
-    gone.map(|tid| undo(&v, tid));
+    gone.into_iter().for_each(|tid| undo(&v, tid));
     assert_eq!(v.text(), format!("{before}/more\n"));
     merge(&v);
     assert_eq!(trunk.text(), v.text());
@@ -103,7 +103,7 @@ fn what_a_version_deleted_is_whole_again_when_that_is_undone_after_a_merge() {
     let (before, gone) = make_and_delete(&v);
     merge(&v);
     assert_eq!(trunk.text(), "/h\n");
-    gone.map(|tid| undo(&v, tid));
+    gone.into_iter().for_each(|tid| undo(&v, tid));
     assert_eq!(v.text(), before);
     merge(&v);
     assert_eq!(trunk.text(), before);
